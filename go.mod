@@ -1,0 +1,3 @@
+module github.com/simulcart/simulcart
+
+go 1.26
