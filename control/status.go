@@ -1,0 +1,97 @@
+// Package control holds the desired state (streams, keys, destinations) and makes the running program follow it.
+package control
+
+import "time"
+
+// StreamStatus is what the API, the status page and the metrics show of one stream: a snapshot, taken without waiting
+// for any network call.
+type StreamStatus struct {
+	ID           string              `json:"id"`
+	State        string              `json:"state" enum:"idle,live,stalled,holding"`
+	Session      *SessionStatus      `json:"session,omitempty" doc:"absent while the stream is idle"`
+	Tracks       []TrackStatus       `json:"tracks"`
+	Advice       []string            `json:"advice,omitempty" doc:"what the publisher should change, in the words of OBS's settings"`
+	Ingest       IngestCounters      `json:"ingest"`
+	Destinations []DestinationStatus `json:"destinations"`
+}
+
+// SessionStatus is one publish of a stream, from its acceptance to its end; encoder reconnects within the hold window
+// do not end it.
+type SessionStatus struct {
+	ID         string     `json:"id" doc:"public id, new for each session, never the stream key"`
+	Since      time.Time  `json:"since"`
+	Publisher  *Publisher `json:"publisher,omitempty" doc:"absent while the session is held without an encoder"`
+	HoldUntil  *time.Time `json:"hold_until,omitempty" doc:"when the session ends if no encoder returns"`
+	MediaTime  float64    `json:"media_time_seconds" doc:"newest media time"`
+	TimeOrigin time.Time  `json:"time_origin" doc:"wall time of media time 0"`
+}
+
+// Publisher is the encoder that feeds a session now.
+type Publisher struct {
+	Protocol string    `json:"protocol" enum:"rtmp,rtmps,card"`
+	Remote   string    `json:"remote" doc:"address and port"`
+	Software string    `json:"software" doc:"what it says it is"`
+	Since    time.Time `json:"since"`
+}
+
+// TrackStatus is one track as it is now.
+type TrackStatus struct {
+	Kind        string  `json:"kind" enum:"video,audio"`
+	Codec       string  `json:"codec"`
+	Profile     string  `json:"profile,omitempty"`
+	Level       string  `json:"level,omitempty"`
+	Width       int     `json:"width,omitempty"`
+	Height      int     `json:"height,omitempty"`
+	FrameRate   float64 `json:"frame_rate,omitempty" doc:"measured over the last seconds"`
+	BFrames     bool    `json:"b_frames,omitempty" doc:"frames are decoded in another order than they are shown"`
+	KeyInterval float64 `json:"key_interval_seconds,omitempty" doc:"the longest of the recent distances between key frames"`
+	SampleRate  int     `json:"sample_rate,omitempty"`
+	Channels    int     `json:"channels,omitempty"`
+	Bitrate     float64 `json:"bitrate_bits_per_second" doc:"measured over the last seconds"`
+}
+
+// IngestCounters count since the process started, over all sessions of the stream.
+type IngestCounters struct {
+	Bytes     uint64            `json:"bytes" doc:"media bytes accepted"`
+	Frames    map[string]uint64 `json:"frames" doc:"media frames accepted, by kind: video, audio"`
+	Dropped   map[string]uint64 `json:"dropped" doc:"frames and messages not relayed, by reason"`
+	Takeovers uint64            `json:"takeovers"`
+	TimeJumps uint64            `json:"time_jumps"`
+	Sessions  uint64            `json:"sessions"`
+	AVSkew    float64           `json:"av_skew_seconds" doc:"newest sound minus newest picture, in media time"`
+}
+
+// DestinationStatus is the truth about one destination.
+type DestinationStatus struct {
+	Name        string            `json:"name"`
+	Platform    string            `json:"platform"`
+	URL         string            `json:"url" doc:"without the stream key"`
+	State       string            `json:"state" enum:"idle,connecting,handshaking,publishing,live,stalled,holding,backoff,rejected,paused"`
+	Since       time.Time         `json:"since" doc:"when it came into this state"`
+	Cause       string            `json:"cause,omitempty" enum:"dns,tcp,tls,handshake,rejected,kicked,stalled,slow,codec,expired,policy" doc:"why it is not live, or why it last failed"`
+	Detail      string            `json:"detail,omitempty" doc:"the peer's own words, and the fix where we know one"`
+	Attempt     int               `json:"attempt" doc:"connection attempts since it was last live"`
+	NextRetry   *time.Time        `json:"next_retry,omitempty"`
+	LastLive    *time.Time        `json:"last_live,omitempty" doc:"when it was live last"`
+	Preflight   Preflight         `json:"preflight"`
+	Bytes       uint64            `json:"bytes" doc:"media bytes written since the process started"`
+	Frames      uint64            `json:"frames"`
+	Skipped     map[string]uint64 `json:"skipped" doc:"frames not sent, by reason"`
+	Attempts    uint64            `json:"attempts_total"`
+	Failures    map[string]uint64 `json:"failures_total" doc:"by cause"`
+	LagSeconds  float64           `json:"lag_seconds" doc:"age of the oldest media that the peer's machine has not taken yet"`
+	UnsentBytes int               `json:"unsent_bytes" doc:"bytes that wait in the socket"`
+}
+
+// Preflight is the verdict of a destination's platform profile on the stream as it is now.
+type Preflight struct {
+	Verdict string           `json:"verdict" enum:"unknown,ok,warn,fail" doc:"fail: the platform cannot take this; warn: it may look bad or be refused"`
+	Checks  []PreflightCheck `json:"checks,omitempty" doc:"only what is not ok"`
+}
+
+// PreflightCheck is one thing that the platform wants otherwise.
+type PreflightCheck struct {
+	Subject string `json:"subject" enum:"codec,size,orientation,fps,bitrate,key_interval,b_frames,audio"`
+	Verdict string `json:"verdict" enum:"warn,fail"`
+	Detail  string `json:"detail" doc:"what is wrong and the OBS setting that mends it"`
+}
