@@ -1,0 +1,54 @@
+package relay
+
+import "time"
+
+// Counters are what the readers of one output did, over all sessions and connections of a stream. Outputs count nothing
+// themselves.
+type Counters struct {
+	Frames      uint64        // handed over
+	Bytes       uint64        // of frame data, handed over
+	Skips       uint64        // jumps forward
+	Skipped     uint64        // frames jumped over
+	SkippedLate uint64        // of Skipped, those of jumps of a reader over its bound of lag
+	SkippedGone uint64        // of Skipped, those of jumps of a reader whose position had left the window
+	Readers     int           // that are open now
+	Lag         time.Duration // of the one among them that is latest; 0 where there is none
+}
+
+// tally is the counters of one output with the readers that count there. Its Readers and Lag are not used.
+type tally struct {
+	Counters
+	readers map[*Reader]struct{} // that are open
+}
+
+// Counters returns the counters of the output of that name; zero where it never had a reader.
+func (s *Stream) Counters(output string) Counters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.tallies[output]
+	if t == nil {
+		return Counters{}
+	}
+	c := t.Counters
+	c.Readers = len(t.readers)
+	for r := range t.readers {
+		c.Lag = max(c.Lag, r.lagLocked())
+	}
+	return c
+}
+
+// Forget drops the counters of an output that will not come back. Readers of it that are still open count for nobody.
+func (s *Stream) Forget(output string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tallies, output)
+}
+
+func (s *Stream) tallyLocked(output string) *tally {
+	t := s.tallies[output]
+	if t == nil {
+		t = &tally{readers: make(map[*Reader]struct{})}
+		s.tallies[output] = t
+	}
+	return t
+}

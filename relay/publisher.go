@@ -1,0 +1,85 @@
+package relay
+
+import (
+	"slices"
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+)
+
+// Publisher writes the frames of a stream. It is a [media.Writer]. One goroutine writes; the other methods may be called
+// from any.
+type Publisher struct {
+	stream    *Stream
+	epoch     uint64
+	keyWanted chan struct{} // capacity 1
+
+	woken []*Reader // room for the readers to wake; used by WriteFrame only
+
+	gone error // why it may not write any more, nil while it may; guarded by stream.mu
+}
+
+// Epoch is the number of this publisher among all that the stream ever had, from 1.
+func (p *Publisher) Epoch() uint64 { return p.epoch }
+
+// WriteFrame appends f to the stream. It never waits for a reader. Frames come in decode order across all tracks. It
+// returns [ErrFenced] when another publisher took over or after Leave, and [ErrEnded] after the session ended; the frame
+// is not written then, nor is any later one.
+func (p *Publisher) WriteFrame(f *media.Frame) error {
+	s, now := p.stream, time.Now()
+	s.mu.Lock()
+	if err := p.gone; err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	s.session.append(f)
+	s.lastWrite = now
+	p.woken = s.waiters.take(p.woken)
+	s.mu.Unlock()
+	wakeAll(p.woken)
+	return nil
+}
+
+// SetTracks says what the tracks are from now on, with what belongs to none of the frames, such as a [media.Metadata]
+// track. It has no effect once the publisher may not write.
+func (p *Publisher) SetTracks(tracks []*media.Track) {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	if p.gone == nil {
+		p.stream.session.tracks = slices.Clone(tracks)
+	}
+}
+
+// SetWall draws the line between the session's time and the wall clock: media time t was at wall time at. It has no effect
+// once the publisher may not write.
+func (p *Publisher) SetWall(t media.Time, at time.Time) {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	if p.gone == nil {
+		p.stream.session.wall = at.Add(-t.Duration()).Round(0) // without the monotonic reading, which knows no dates
+	}
+}
+
+// KeyWanted receives when a reader needs a key frame. Wishes that come faster than they are received are one wish.
+func (p *Publisher) KeyWanted() <-chan struct{} { return p.keyWanted }
+
+// Leave says that the publisher is gone while the session stays, for it or another one to come back. It is idempotent, and
+// has no effect on the publisher that took over.
+func (p *Publisher) Leave() {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	p.stream.fenceLocked(p, ErrFenced)
+}
+
+// End ends the session: readers read what is in the window, then get [ErrEnded]. It is idempotent, and has no effect once
+// the publisher was fenced or has left.
+func (p *Publisher) End() {
+	s := p.stream
+	s.mu.Lock()
+	var woken []*Reader
+	if p.gone == nil {
+		woken = s.endLocked()
+	}
+	s.mu.Unlock()
+	wakeAll(woken)
+}

@@ -1,0 +1,257 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+)
+
+// Reader is a position in a stream. It reads one session: the one in being when it was made, else the next one. One
+// goroutine calls Next and First; the other methods may be called from any.
+type Reader struct {
+	stream  *Stream
+	session *session // the same for good
+	tally   *tally
+	maxLag  time.Duration
+	wake    chan struct{} // capacity 1; says: look again
+	first   uint64        // sequence number of the first frame of the last batch; used by the reading goroutine only
+
+	// Guarded by stream.mu, as what session and tally hold:
+	next    uint64 // sequence number of the next frame to read; below the window when that frame is gone
+	joining bool   // it has no position yet: the newest group was cut when it came
+	skipped int    // frames jumped over that Next did not tell of yet
+	closed  bool
+	wave    uint64 // see waiters
+}
+
+// Subscribe makes a reader for the output of that name, under which it is counted. It starts at the start of the newest
+// group; where there is no session, at the first frame of the next one; where the byte bound has cut the newest group, at
+// the next key frame. When it lags more than maxLag it jumps forward; 0: [DefaultMaxLag]. The caller closes it.
+func (s *Stream) Subscribe(output string, maxLag time.Duration) *Reader {
+	if maxLag <= 0 {
+		maxLag = DefaultMaxLag
+	}
+	r := &Reader{stream: s, maxLag: maxLag, wake: make(chan struct{}, 1)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.session = s.session
+	start, ok := r.session.newestStart()
+	if !ok {
+		start, r.joining = r.session.entries.tail, r.session.entries.len() > 0
+	}
+	r.next = start
+	r.tally = s.tallyLocked(output)
+	r.tally.readers[r] = struct{}{}
+	s.readers++
+	return r
+}
+
+// Next returns the frames that wait, at least one, with at most maxBytes of data in all but always one. It waits while
+// there are none. The frames follow each other in the stream without a gap, and fs is dst[:0] with them appended, so that a
+// dst with room makes it work without allocation.
+//
+// skipped counts the frames in front of the batch that the reader did not get, since it was late or they have left the
+// window. Frames from before the reader's start do not count.
+//
+// It returns [ErrEnded] when all of an ended session is read, together with what was skipped at its end; [ErrClosed] on a
+// closed reader; ctx's error when ctx ends, whether there are frames or not.
+func (r *Reader) Next(ctx context.Context, dst []*media.Frame, maxBytes int) (fs []*media.Frame, skipped int, err error) {
+	for {
+		if err = ctx.Err(); err != nil {
+			r.unwait()
+			return dst[:0], 0, err
+		}
+		fs, skipped, err = r.take(dst[:0], maxBytes)
+		if err != nil || len(fs) > 0 {
+			return fs, skipped, err
+		}
+		select {
+		case <-r.wake:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// First returns the sequence number of the first frame of the last batch, the others follow it one by one: where
+// [Derived.At] finds what belongs to them. It rises over all sessions of a stream.
+func (r *Reader) First() uint64 { return r.first }
+
+// WantKey asks the publisher for a key frame. It has no effect where nobody publishes the reader's session.
+func (r *Reader) WantKey() {
+	r.stream.mu.Lock()
+	p := r.stream.publisher
+	if r.session != r.stream.session {
+		p = nil
+	}
+	r.stream.mu.Unlock()
+	if p == nil {
+		return
+	}
+	select {
+	case p.keyWanted <- struct{}{}:
+	default:
+	}
+}
+
+// AwaitsKey says whether the reader cannot go on before the next key frame: the byte bound has cut the newest group, and
+// the reader had no position or has lost it.
+func (r *Reader) AwaitsKey() bool {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	w := &r.session.window
+	return w.starts.len() == 0 && (r.joining || r.next < w.entries.head)
+}
+
+// Lag returns how much older the next frame to read is than the newest one, by decode time; 0 when all is read.
+func (r *Reader) Lag() time.Duration {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	return r.lagLocked()
+}
+
+// Session is the number of the session that the reader reads; 0 before that begins.
+func (r *Reader) Session() uint64 {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	return r.session.number
+}
+
+// Tracks is [Stream.Tracks] of the reader's session, which may have ended.
+func (r *Reader) Tracks() []*media.Track {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	return r.session.tracks
+}
+
+// Wall is [Stream.Wall] of the reader's session, which may have ended.
+func (r *Reader) Wall(t media.Time) time.Time {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	return r.session.wallAt(t)
+}
+
+// Origin is [Stream.Origin] of the reader's session, which may have ended.
+func (r *Reader) Origin() media.Time {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	return r.session.origin
+}
+
+// Close takes the reader off the stream and makes a Next that waits return [ErrClosed]. It is idempotent.
+func (r *Reader) Close() {
+	s := r.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.closed {
+		return
+	}
+	r.closed = true
+	delete(r.tally.readers, r)
+	s.readers--
+	s.waiters.remove(r)
+	r.signal()
+}
+
+// take appends the frames that wait to dst. Where there are none and some may come, the reader is among the waiters then.
+func (r *Reader) take(dst []*media.Frame, maxBytes int) (fs []*media.Frame, skipped int, err error) {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	switch {
+	case r.closed:
+		return dst, 0, ErrClosed
+	case r.settleLocked():
+		dst = r.readLocked(dst, maxBytes)
+	case r.session.ended:
+		r.abandonLocked()
+		err = ErrEnded
+	default:
+		r.stream.waiters.add(r)
+		return dst, 0, nil
+	}
+	skipped, r.skipped = r.skipped, 0
+	return dst, skipped, err
+}
+
+// settleLocked finds where the reader goes on and says whether there is a frame.
+func (r *Reader) settleLocked() bool {
+	w := &r.session.window
+	if r.joining {
+		start, ok := w.oldestStart()
+		if !ok {
+			return false
+		}
+		r.next, r.joining = start, false
+	}
+	start, ok := w.newestStart()
+	switch {
+	case r.next < w.entries.head:
+		if !ok {
+			return false
+		}
+		r.tally.SkippedGone += r.jumpLocked(start)
+	case ok && start > r.next && r.lagLocked() > r.maxLag:
+		r.tally.SkippedLate += r.jumpLocked(start)
+	}
+	return r.next < w.entries.tail
+}
+
+// readLocked appends the frames at the reader's position to dst, one at least, and moves behind them.
+func (r *Reader) readLocked(dst []*media.Frame, maxBytes int) []*media.Frame {
+	w := &r.session.window
+	r.first = r.next
+	bytes := 0
+	for ; r.next < w.entries.tail; r.next++ {
+		f := w.frame(r.next)
+		if r.next > r.first && len(f.Data) > maxBytes-bytes {
+			break
+		}
+		bytes += len(f.Data)
+		dst = append(dst, f)
+	}
+	r.tally.Frames += r.next - r.first
+	r.tally.Bytes += uint64(bytes)
+	return dst
+}
+
+// abandonLocked skips what is left of an ended session behind a lost position: there is nothing to go on at.
+func (r *Reader) abandonLocked() {
+	if tail := r.session.entries.tail; !r.joining && r.next < tail {
+		r.tally.SkippedGone += r.jumpLocked(tail)
+	}
+}
+
+// jumpLocked moves the reader forward to seq and returns how many frames it skips.
+func (r *Reader) jumpLocked(seq uint64) uint64 {
+	n := seq - r.next
+	r.next = seq
+	r.skipped += int(n)
+	r.tally.Skipped += n
+	r.tally.Skips++
+	return n
+}
+
+// lagLocked is Lag; a reader whose position is gone is as late as the oldest frame that is left.
+func (r *Reader) lagLocked() time.Duration {
+	w := &r.session.window
+	next := max(r.next, w.entries.head)
+	if r.joining || next == w.entries.tail {
+		return 0
+	}
+	return max(0, (r.session.newest - w.frame(next).DTS).Duration())
+}
+
+// unwait takes the reader from among the waiters, if it is there.
+func (r *Reader) unwait() {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	r.stream.waiters.remove(r)
+}
+
+// signal tells a Next that waits, or else the next one that would, to look again.
+func (r *Reader) signal() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}

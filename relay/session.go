@@ -1,0 +1,47 @@
+package relay
+
+import (
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+)
+
+// session is one publish of a stream, from accept to end. The stream holds the one that is in being or to come; one that
+// has ended is held by the readers that still drain it, and by nobody else.
+type session struct {
+	facts
+	window
+	ended bool // nothing is written any more
+}
+
+// facts are what is known of a session beside its frames. The stream keeps them after its end.
+type facts struct {
+	number uint64         // from 1; 0 before the session begins
+	tracks []*media.Track // never changed, only replaced
+	wall   time.Time      // wall time of media time 0; zero where it is not known
+	origin media.Time     // DTS of the first frame; 0 before it
+	newest media.Time     // DTS of the last frame; 0 before it
+}
+
+// newSession makes the session to come, whose frames are numbered from base.
+func newSession(base uint64, maxAge media.Time, maxBytes int) *session {
+	return &session{window: window{
+		maxAge: maxAge, maxBytes: maxBytes,
+		entries: ring[entry]{head: base, tail: base},
+	}}
+}
+
+func (s *session) append(f *media.Frame) {
+	if s.entries.len() == 0 {
+		s.origin = f.DTS
+	}
+	s.newest = f.DTS
+	s.window.append(f)
+}
+
+func (f *facts) wallAt(t media.Time) time.Time {
+	if f.wall.IsZero() {
+		return time.Time{}
+	}
+	return f.wall.Add(t.Duration())
+}
