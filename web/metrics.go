@@ -1,0 +1,181 @@
+package web
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/simulcart/simulcart/control"
+)
+
+// The closed sets of the status, so that each of their series exists from the first scrape, at 0: rate() needs a value
+// before the first event.
+var (
+	streamStates      = []string{"idle", "live", "stalled", "holding"}
+	destinationStates = []string{
+		"idle", "connecting", "handshaking", "publishing", "live", "stalled", "holding", "backoff", "rejected", "paused",
+	}
+	causes   = []string{"dns", "tcp", "tls", "handshake", "rejected", "kicked", "stalled", "slow", "codec", "expired", "policy"}
+	verdicts = []string{"unknown", "ok", "warn", "fail"}
+	kinds    = []string{"video", "audio"}
+)
+
+// The metrics of a stream.
+var (
+	streamState  = streamMetric("stream_state", "1 for the state that the stream is in, 0 for all others.", "state")
+	ingestBytes  = streamMetric("ingest_bytes_total", "Media bytes accepted from encoders.")
+	ingestFrames = streamMetric("ingest_frames_total", "Media frames accepted from encoders.", "kind")
+	dropped      = streamMetric("ingest_dropped_total", "Frames and messages from encoders that were not relayed.", "reason")
+	takeovers    = streamMetric("ingest_takeovers_total", "Times that an encoder took the stream from another one.")
+	timeJumps    = streamMetric("ingest_time_jumps_total", "Times that the encoder's clock jumped and the stream's time was re-based.")
+	sessions     = streamMetric("ingest_sessions_total", "Sessions begun; an encoder that comes back within the hold window begins none.")
+	bitrate      = streamMetric("ingest_media_bytes_per_second", "Bitrate over the last seconds, in bytes; absent without such a track.", "kind")
+	frameRate    = streamMetric("ingest_frames_per_second", "Pictures a second over the last seconds; absent without video.")
+	keyInterval  = streamMetric("ingest_key_interval_seconds", "Longest of the recent distances between key frames; absent before the second key frame.")
+	skew         = streamMetric("ingest_av_skew_seconds", "Newest sound minus newest picture, in media time; absent without a session.")
+)
+
+// The metrics of a destination.
+var (
+	destinationState = destinationMetric("state", "1 for the state that the destination is in, 0 for all others.", "state")
+	attempts         = destinationMetric("attempts_total", "Connection attempts.")
+	failures         = destinationMetric("failures_total", "Connections and attempts that failed.", "cause")
+	sentBytes        = destinationMetric("bytes_total", "Media bytes written to the destination.")
+	sentFrames       = destinationMetric("frames_total", "Media frames written to the destination.")
+	skipped          = destinationMetric("skipped_frames_total", "Frames that the destination did not get.", "reason")
+	lag              = destinationMetric("lag_seconds", "Age of the oldest media that the destination's machine has not taken yet.")
+	unsent           = destinationMetric("unsent_bytes", "Bytes that wait in the socket.")
+	lastLive         = destinationMetric("last_live_timestamp_seconds", "Unix time at which it was live last; absent before the first time.")
+	preflight        = destinationMetric("preflight_verdict", "1 for the platform profile's verdict on the stream as it is now, 0 for all others.", "verdict")
+)
+
+// streamMetric describes a metric that each stream has, with labels beside stream.
+func streamMetric(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("simulcart_"+name, help, append([]string{"stream"}, labels...), nil)
+}
+
+// destinationMetric describes a metric that each destination has, with labels beside stream, destination and platform.
+func destinationMetric(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("simulcart_destination_"+name, help, append([]string{"stream", "destination", "platform"}, labels...), nil)
+}
+
+// collector turns the snapshots of a source into metrics at each scrape. It is the only place that knows Prometheus:
+// what counts, counts for the status, and is read from there.
+type collector struct{ source Source }
+
+// Describe names every metric that Collect may send.
+func (c collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		streamState, ingestBytes, ingestFrames, dropped, takeovers, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
+		destinationState, attempts, failures, sentBytes, sentFrames, skipped, lag, unsent, lastLive, preflight,
+	} {
+		ch <- d
+	}
+}
+
+// Collect sends all metrics of one snapshot.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range c.source.Streams() {
+		series{ch, []string{s.ID}}.stream(&s)
+		for _, d := range s.Destinations {
+			series{ch, []string{s.ID, d.Name, d.Platform}}.destination(&d)
+		}
+	}
+}
+
+// series sends metrics that have the same first labels.
+type series struct {
+	out    chan<- prometheus.Metric
+	labels []string
+}
+
+// stream sends what s itself counts.
+func (m series) stream(s *control.StreamStatus) {
+	m.oneOf(streamState, streamStates, s.State)
+	m.count(ingestBytes, s.Ingest.Bytes)
+	m.counts(ingestFrames, kinds, s.Ingest.Frames)
+	m.counts(dropped, nil, s.Ingest.Dropped)
+	m.count(takeovers, s.Ingest.Takeovers)
+	m.count(timeJumps, s.Ingest.TimeJumps)
+	m.count(sessions, s.Ingest.Sessions)
+	if s.Session != nil {
+		m.gauge(skew, s.Ingest.AVSkew)
+	}
+	m.tracks(s.Tracks)
+}
+
+// tracks sends what is measured on the tracks: the rates of all tracks of a kind together, and the first picture's rhythm.
+func (m series) tracks(tracks []control.TrackStatus) {
+	bytesPerSecond := map[string]float64{}
+	rhythm := false
+	for _, t := range tracks {
+		bytesPerSecond[t.Kind] += t.Bitrate / 8
+		if t.Kind == "video" && !rhythm {
+			rhythm = true
+			m.gauge(frameRate, t.FrameRate)
+			if t.KeyInterval > 0 {
+				m.gauge(keyInterval, t.KeyInterval)
+			}
+		}
+	}
+	for kind, rate := range bytesPerSecond {
+		m.gauge(bitrate, rate, kind)
+	}
+}
+
+// destination sends what d counts.
+func (m series) destination(d *control.DestinationStatus) {
+	m.oneOf(destinationState, destinationStates, d.State)
+	m.count(attempts, d.Attempts)
+	m.counts(failures, causes, d.Failures)
+	m.count(sentBytes, d.Bytes)
+	m.count(sentFrames, d.Frames)
+	m.counts(skipped, nil, d.Skipped)
+	m.gauge(lag, d.LagSeconds)
+	m.gauge(unsent, float64(d.UnsentBytes))
+	if d.LastLive != nil {
+		m.gauge(lastLive, float64(d.LastLive.UnixMilli())/float64(time.Second/time.Millisecond))
+	}
+	m.oneOf(preflight, verdicts, d.Preflight.Verdict)
+}
+
+// oneOf sends one gauge for each word of a closed set: 1 for the word that holds, 0 for the others.
+func (m series) oneOf(d *prometheus.Desc, set []string, word string) {
+	for _, w := range set {
+		value := 0.0
+		if w == word {
+			value = 1
+		}
+		m.gauge(d, value, w)
+	}
+}
+
+// counts sends a counter for each word of a set that is known beforehand, and for each other word that was counted.
+func (m series) counts(d *prometheus.Desc, set []string, counted map[string]uint64) {
+	for _, word := range set {
+		if _, found := counted[word]; !found {
+			m.count(d, 0, word)
+		}
+	}
+	for word, n := range counted {
+		m.count(d, n, word)
+	}
+}
+
+func (m series) count(d *prometheus.Desc, n uint64, labels ...string) {
+	m.send(d, prometheus.CounterValue, float64(n), labels)
+}
+
+func (m series) gauge(d *prometheus.Desc, v float64, labels ...string) {
+	m.send(d, prometheus.GaugeValue, v, labels)
+}
+
+// send makes one metric. A label that Prometheus cannot take makes the scrape name the fault, and costs nothing else.
+func (m series) send(d *prometheus.Desc, t prometheus.ValueType, v float64, labels []string) {
+	all := make([]string, 0, len(m.labels)+len(labels))
+	metric, err := prometheus.NewConstMetric(d, t, v, append(append(all, m.labels...), labels...)...)
+	if err != nil {
+		metric = prometheus.NewInvalidMetric(d, err)
+	}
+	m.out <- metric
+}

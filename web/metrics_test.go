@@ -1,0 +1,162 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/simulcart/simulcart/control"
+)
+
+func TestMetricsOfAStream(t *testing.T) {
+	want, err := os.Open("testdata/maria.prom")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer want.Close()
+	source := &fakeSource{streams: []control.StreamStatus{maria()}}
+	if err := testutil.CollectAndCompare(collector{source}, want); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMetricsFollowConventions(t *testing.T) {
+	source := &fakeSource{streams: []control.StreamStatus{maria()}}
+	problems, err := testutil.CollectAndLint(collector{source})
+	if err != nil || len(problems) > 0 {
+		t.Errorf("got %v, %v", problems, err)
+	}
+}
+
+func TestSeriesExistBeforeTheFirstEvent(t *testing.T) {
+	source := &fakeSource{streams: []control.StreamStatus{{ID: "a", State: "idle", Destinations: []control.DestinationStatus{{Name: "b"}}}}}
+	for name, want := range map[string]int{
+		"simulcart_stream_state": 4, "simulcart_ingest_frames_total": 2, "simulcart_destination_state": 10,
+		"simulcart_destination_failures_total": 11, "simulcart_destination_preflight_verdict": 4,
+		"simulcart_ingest_av_skew_seconds": 0, "simulcart_ingest_key_interval_seconds": 0, "simulcart_destination_last_live_timestamp_seconds": 0,
+	} {
+		if got := testutil.CollectAndCount(collector{source}, name); got != want {
+			t.Errorf("%s: got %d series, want %d", name, got, want)
+		}
+	}
+}
+
+// The closed sets here are the ones that the status documents.
+func TestSetsAreThoseOfTheStatus(t *testing.T) {
+	for name, tt := range map[string]struct {
+		of    reflect.Type
+		field string
+		got   []string
+	}{
+		"stream states":      {reflect.TypeFor[control.StreamStatus](), "State", streamStates},
+		"destination states": {reflect.TypeFor[control.DestinationStatus](), "State", destinationStates},
+		"causes":             {reflect.TypeFor[control.DestinationStatus](), "Cause", causes},
+		"verdicts":           {reflect.TypeFor[control.Preflight](), "Verdict", verdicts},
+		"kinds":              {reflect.TypeFor[control.TrackStatus](), "Kind", kinds},
+	} {
+		field, found := tt.of.FieldByName(tt.field)
+		if diff := cmp.Diff(strings.Split(field.Tag.Get("enum"), ","), tt.got); !found || diff != "" {
+			t.Errorf("%s (-status +metrics):\n%s", name, diff)
+		}
+	}
+}
+
+func TestLabelThatPrometheusCannotTake(t *testing.T) {
+	odd := maria()
+	odd.Destinations[0].Platform = "\xff"
+	h := (&Server{Source: &fakeSource{streams: []control.StreamStatus{odd}}}).Operations()
+	body := text(t, ask(h, "GET", "/metrics", nil), http.StatusOK)
+	if !strings.Contains(body, `simulcart_ingest_bytes_total{stream="maria"} 1000`) || strings.Contains(body, "simulcart_destination_bytes_total{") {
+		t.Errorf("want the stream's metrics and not the destination's, got:\n%s", body)
+	}
+}
+
+func TestOperations(t *testing.T) {
+	source := &fakeSource{streams: []control.StreamStatus{maria()}}
+	server := &Server{Source: source, Version: "v1.2.3"}
+	h := server.Operations()
+
+	metrics := text(t, ask(h, "GET", "/metrics", nil), http.StatusOK)
+	for _, want := range []string{`simulcart_build_info{`, `version="v1.2.3"`, "\ngo_goroutines ", "\nprocess_open_fds ", "\nsimulcart_destination_state{"} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("/metrics lacks %q", want)
+		}
+	}
+	if got := text(t, ask(h, "GET", "/healthz", nil), http.StatusOK); got != "ok\n" {
+		t.Errorf("/healthz: got %q", got)
+	}
+	if got := text(t, ask(h, "GET", "/readyz", nil), http.StatusOK); got != "ready\n" {
+		t.Errorf("/readyz: got %q", got)
+	}
+	server.Ready = func() error { return errors.New("rtmp: no listener") }
+	if got := text(t, ask(h, "GET", "/readyz", nil), http.StatusServiceUnavailable); got != "not ready: rtmp: no listener\n" {
+		t.Errorf("/readyz: got %q", got)
+	}
+	text(t, ask(h, "GET", "/debug/pprof/", nil), http.StatusNotFound)
+	text(t, ask(h, "POST", "/metrics", nil), http.StatusMethodNotAllowed)
+
+	server.Debug = true
+	h = server.Operations()
+	text(t, ask(h, "GET", "/debug/pprof/goroutine", nil), http.StatusOK)
+	text(t, ask(h, "GET", "/debug/pprof/cmdline", nil), http.StatusNotFound)
+}
+
+// Every metric that the alerts and the dashboard read is one that simulcart has.
+func TestDeployReadsOnlyWhatExists(t *testing.T) {
+	exist := map[string]bool{}
+	families, err := (&Server{Source: &fakeSource{streams: []control.StreamStatus{maria()}}}).registry().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		exist[family.GetName()] = true
+	}
+	used := map[string]bool{}
+	names := regexp.MustCompile(`\b(?:simulcart|go|process)_[a-z0-9_]+`)
+	for _, file := range []string{"alerts.yml", "alerts_test.yml", "grafana-dashboard.json"} {
+		content, err := os.ReadFile(filepath.Join("..", "deploy", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names.FindAllString(string(content), -1) {
+			used[name] = true
+			if !exist[name] {
+				t.Errorf("%s: there is no metric %s", file, name)
+			}
+		}
+	}
+	for name := range exist {
+		if strings.HasPrefix(name, "simulcart_") && !used[name] {
+			t.Errorf("nothing below deploy/ reads %s: show it on the dashboard", name)
+		}
+	}
+}
+
+func TestDescribeNamesAll(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	if err := registry.Register(collector{&fakeSource{streams: []control.StreamStatus{maria()}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := registry.Gather(); err != nil {
+		t.Error(err)
+	}
+}
+
+// text gives the body of an answer that must have the given status.
+func text(t *testing.T, answer *httptest.ResponseRecorder, status int) string {
+	t.Helper()
+	if answer.Code != status {
+		t.Fatalf("got status %d, want %d; body:\n%s", answer.Code, status, answer.Body)
+	}
+	return answer.Body.String()
+}
