@@ -97,3 +97,15 @@ func property(b []byte, name string) (string, bool) {
 	}
 	return "", false
 }
+
+// NestedObject gives an AMF0 object in so many others, depth of them in all.
+func NestedObject(depth int) []byte {
+	inner := []pair{}
+	for range depth - 1 {
+		inner = []pair{{"a", inner}}
+	}
+	return amf(inner)
+}
+
+// CommandName gives an AMF0 command's name and transaction, for commands that a test makes by hand.
+func CommandName(name string, transaction float64) []byte { return amf(name, transaction) }

@@ -19,11 +19,13 @@ const dialoguePatience = 15 * time.Second
 
 // Client is a raw RTMP publisher that measures and misbehaves as a test wants. Its methods may be called one at a time.
 type Client struct {
-	ChunkSize int // bytes of our chunks; 0: 128
+	ChunkSize int  // bytes of our chunks; 0: 128
+	Reconnect bool // connect says that we follow a ReconnectRequest (Enhanced RTMP 2: capsEx)
 
 	conn     net.Conn
 	commands chan command
 	closed   chan struct{} // closed when nothing more can be read
+	reading  bool          // somebody reads what the server says
 	mu       sync.Mutex
 	fault    error // why reading ended; nil for a close by the peer
 }
@@ -68,8 +70,27 @@ func (c *Client) Handshake() error {
 	if err := c.conn.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
+	c.reading = true
 	go c.read()
 	return nil
+}
+
+// Closes says whether the server ends the connection within so much time. After it only Close may be called where there
+// was no handshake.
+func (c *Client) Closes(within time.Duration) bool {
+	if !c.reading {
+		c.reading = true
+		go func() {
+			defer close(c.closed)
+			_, _ = io.Copy(io.Discard, c.conn)
+		}()
+	}
+	select {
+	case <-c.closed:
+		return true
+	case <-time.After(within):
+		return false
+	}
 }
 
 // read takes what the server sends until the connection ends.
@@ -121,16 +142,19 @@ func (c *Client) SetChunkSize(n int) error {
 
 // Connect asks for the application "live" and waits for the answer.
 func (c *Client) Connect() error {
-	err := c.Command(0, "connect", 1.0, []pair{
+	about := []pair{
 		{"app", "live"},
 		{"type", "nonprivate"},
 		{"flashVer", "FMLE/3.0 (compatible; simulcart test)"},
 		{"tcUrl", "rtmp://" + c.conn.RemoteAddr().String() + "/live"},
-	})
-	if err != nil {
+	}
+	if c.Reconnect {
+		about = append(about, pair{"capsEx", 1.0})
+	}
+	if err := c.Command(0, "connect", 1.0, about); err != nil {
 		return fmt.Errorf("send connect: %w", err)
 	}
-	_, err = c.await("_result")
+	_, err := c.await("_result")
 	return err
 }
 
@@ -159,11 +183,17 @@ func (c *Client) Publish(key string) (code string, took time.Duration, err error
 	return code, time.Since(sent), nil
 }
 
-// Publisher dials, does the dialogue and publishes; anything but acceptance ends the test. It gives the client and the
-// time from the publish command to its acceptance.
+// Publisher dials and does what [Client.Begin] does.
 func Publisher(t testing.TB, addr, key string) (*Client, time.Duration) {
 	t.Helper()
 	c := Dial(t, addr)
+	return c, c.Begin(t, key)
+}
+
+// Begin does the whole dialogue of a publisher; anything but acceptance ends the test. It gives the time from the publish
+// command to its acceptance.
+func (c *Client) Begin(t testing.TB, key string) time.Duration {
+	t.Helper()
 	if err := errors.Join(c.Handshake(), c.Connect(), c.SetChunkSize(4096)); err != nil {
 		t.Fatalf("publisher: %v", err)
 	}
@@ -171,7 +201,7 @@ func Publisher(t testing.TB, addr, key string) (*Client, time.Duration) {
 	if err != nil || code != "NetStream.Publish.Start" {
 		t.Fatalf("publish: got %q, %v, want NetStream.Publish.Start", code, err)
 	}
-	return c, took
+	return took
 }
 
 // await waits for a command by its name; "_result" may also come as "_error", which is an error.

@@ -38,8 +38,23 @@ type NginxRTMP struct {
 }
 
 // Nginx starts an nginx-rtmp, also behind TLS. Publish to rtmp://ADDR/live/KEY; the application "locked" refuses every key but "good".
-// extra lines go into the application "live", such as "push rtmp://…;".
-func Nginx(t testing.TB, extra ...string) *NginxRTMP {
+func Nginx(t testing.TB) *NginxRTMP {
+	t.Helper()
+	return startNginx(t, nginxRecords)
+}
+
+// NginxPush starts an nginx-rtmp that records nothing and pushes each publish to the URLs.
+func NginxPush(t testing.TB, urls ...string) *NginxRTMP {
+	t.Helper()
+	var push strings.Builder
+	for _, u := range urls {
+		fmt.Fprintf(&push, "\t\t\tpush %s;\n", u)
+	}
+	return startNginx(t, push.String())
+}
+
+// startNginx starts an nginx-rtmp with these lines in the application "live".
+func startNginx(t testing.TB, live string) *NginxRTMP {
 	t.Helper()
 	Need(t, "nginx", nginxRTMP, nginxStream)
 	addrs := FreeAddrs(t, 3)
@@ -51,7 +66,7 @@ func Nginx(t testing.TB, extra ...string) *NginxRTMP {
 	}
 	n.CA.Issue(t, filepath.Join(n.dir, "cert.pem"), filepath.Join(n.dir, "key.pem"))
 	conf := filepath.Join(n.dir, "nginx.conf")
-	if err := os.WriteFile(conf, []byte(n.config(extra)), 0o600); err != nil {
+	if err := os.WriteFile(conf, []byte(n.config(live)), 0o600); err != nil {
 		t.Fatalf("write nginx.conf: %v", err)
 	}
 	n.Process = Start(t, Command{Path: "nginx", Args: []string{"-p", n.dir, "-e", "stderr", "-c", conf}})
@@ -60,16 +75,27 @@ func Nginx(t testing.TB, extra ...string) *NginxRTMP {
 }
 
 // config writes the servers: RTMP, TLS in front of it, and HTTP for the hooks and the statistics.
-func (n *NginxRTMP) config(extra []string) string {
+func (n *NginxRTMP) config(live string) string {
 	user := ""
 	if os.Getuid() == 0 {
 		user = "user root;" // else the worker could not write the recordings
 	}
+	whole := strings.Replace(nginxTemplate, 1)
 	return strings.NewReplacer(
-		"RTMP_MODULE", nginxRTMP, "STREAM_MODULE", nginxStream, "USER", user, "DIR", n.dir,
-		"RTMP_ADDR", n.Addr, "TLS_ADDR", n.TLSAddr, "HTTP_ADDR", n.http, "EXTRA", strings.Join(extra, "\n"),
-	).Replace(nginxTemplate)
+		"RTMP_MODULE", nginxRTMP, "STREAM_MODULE", nginxStream, "USER", user,
+		"RTMP_ADDR", n.Addr, "TLS_ADDR", n.TLSAddr, "HTTP_ADDR", n.http, "DIR", n.dir,
+	).Replace(whole)
 }
+
+// nginxRecords records each publish and notes its begin and its end.
+const nginxRecords = `
+			record all;
+			record_path DIR/rec;
+			record_unique on;
+			record_suffix .flv;
+			on_publish http://HTTP_ADDR/hook;
+			on_publish_done http://HTTP_ADDR/hook;
+`
 
 const nginxTemplate = `load_module RTMP_MODULE;
 load_module STREAM_MODULE;
@@ -87,13 +113,7 @@ rtmp {
 		notify_method get;
 		application live {
 			live on;
-			record all;
-			record_path DIR/rec;
-			record_unique on;
-			record_suffix .flv;
-			on_publish http://HTTP_ADDR/hook;
-			on_publish_done http://HTTP_ADDR/hook;
-			EXTRA
+			LIVE
 		}
 		application locked {
 			live on;

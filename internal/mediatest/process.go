@@ -139,25 +139,27 @@ func (p *Process) Wait(t testing.TB, patience time.Duration) int {
 	}
 }
 
-// CPU gives the processor time used so far, user and system; zero where the process is gone.
+// CPU gives the processor time that the process and what else lives in its group used so far, user and system, in steps
+// of 10 ms.
 func (p *Process) CPU() time.Duration {
-	return ProcessCPU(p.PID())
-}
-
-// ProcessCPU gives the processor time of a process, user and system, in steps of 10 ms; zero where it is gone.
-func ProcessCPU(pid int) time.Duration {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well-formed
+	var sum time.Duration
+	for _, name := range stats {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		_, rest, _ := bytes.Cut(b, []byte(") "))
+		f := strings.Fields(string(rest)) // from field 3 of proc(5) on
+		if len(f) < 13 || f[2] != strconv.Itoa(p.PID()) {
+			continue
+		}
+		for _, ticks := range f[11:13] {
+			n, _ := strconv.ParseInt(ticks, 10, 64) // the kernel writes numbers
+			sum += time.Duration(n) * 10 * time.Millisecond
+		}
 	}
-	_, rest, _ := bytes.Cut(b, []byte(") "))
-	f := strings.Fields(string(rest))
-	if len(f) < 13 {
-		return 0
-	}
-	user, _ := strconv.ParseInt(f[11], 10, 64) // fields 14 and 15 of proc(5)
-	system, _ := strconv.ParseInt(f[12], 10, 64)
-	return time.Duration(user+system) * 10 * time.Millisecond
+	return sum
 }
 
 // Memory gives a line of /proc/PID/status in bytes: VmRSS for what is resident now, VmHWM for the most there was.
