@@ -3,11 +3,8 @@
 package mediatest
 
 import (
-	"encoding/xml"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sort"
@@ -74,13 +71,13 @@ func startNginx(t testing.TB, live string) *NginxRTMP {
 	return n
 }
 
-// config writes the servers: RTMP, TLS in front of it, and HTTP for the hooks and the statistics.
+// config writes the servers: RTMP, TLS in front of it, and HTTP for the hooks.
 func (n *NginxRTMP) config(live string) string {
 	user := ""
 	if os.Getuid() == 0 {
 		user = "user root;" // else the worker could not write the recordings
 	}
-	whole := strings.Replace(nginxTemplate, 1)
+	whole := strings.Replace(nginxTemplate, "LIVE", live, 1)
 	return strings.NewReplacer(
 		"RTMP_MODULE", nginxRTMP, "STREAM_MODULE", nginxStream, "USER", user,
 		"RTMP_ADDR", n.Addr, "TLS_ADDR", n.TLSAddr, "HTTP_ADDR", n.http, "DIR", n.dir,
@@ -136,7 +133,6 @@ http {
 	log_format hook '$arg_call $arg_name';
 	server {
 		listen HTTP_ADDR;
-		location /stat { rtmp_stat all; }
 		location = /hook { access_log DIR/hooks.log hook; return 200; }
 		location = /check { if ($arg_name != good) { return 403; } return 200; }
 	}
@@ -202,42 +198,4 @@ func (n *NginxRTMP) hooks(t testing.TB, line string) int {
 		}
 	}
 	return count
-}
-
-// Stat is what the statistics page says of one published stream.
-type Stat struct {
-	Name    string `xml:"name"`
-	BytesIn int64  `xml:"bytes_in"`
-	Width   int    `xml:"meta>video>width"`
-	Codec   string `xml:"meta>video>codec"`
-}
-
-// Stats gives the streams of the application "live" as nginx sees them now.
-func (n *NginxRTMP) Stats(t testing.TB) []Stat {
-	t.Helper()
-	resp, err := http.Get("http://" + n.http + "/stat")
-	if err != nil {
-		t.Fatalf("nginx statistics: %v", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatalf("nginx statistics: %v", err)
-	}
-	var page struct {
-		Apps []struct {
-			Name    string `xml:"name"`
-			Streams []Stat `xml:"live>stream"`
-		} `xml:"server>application"`
-	}
-	if err := xml.Unmarshal(body, &page); err != nil {
-		t.Fatalf("nginx statistics: %v in %s", err, body)
-	}
-	for _, a := range page.Apps {
-		if a.Name == "live" {
-			return a.Streams
-		}
-	}
-	t.Fatal(fmt.Sprintf("nginx statistics: no application live in %s", body))
-	return nil
 }

@@ -3,7 +3,6 @@
 package mediatest
 
 import (
-	"fmt"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -65,7 +64,7 @@ func Play(t testing.TB, player Player, url string, seconds int) string {
 	case GStreamerPlayer:
 		playFor(t, span, GStreamer(t, "rtmp2src", "location="+url, "!", "filesink", "location="+out, "buffer-mode=unbuffered"))
 	default:
-		t.Fatal(fmt.Sprintf("no player %q", player))
+		t.Fatalf("no player %q", player)
 	}
 	return out
 }
