@@ -1,0 +1,172 @@
+# make help lists the targets. On a fresh Debian machine with Go, apt and make, `make run` and `make test` install what they need.
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GOFUMPT_VERSION := v0.12.0
+LINT_VERSION    := v2.15.0
+VULN_VERSION    := v1.1.4
+
+TOOLS   := $(CURDIR)/.tools
+GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
+LINT    := $(TOOLS)/golangci-lint-$(LINT_VERSION)
+VULN    := $(TOOLS)/govulncheck-$(VULN_VERSION)
+
+# What the test card needs, and what the tests need besides: a C compiler for the race detector, and the real peers.
+RUN_PACKAGES  := ffmpeg
+TEST_PACKAGES := $(RUN_PACKAGES) gcc libc6-dev iproute2 nginx libnginx-mod-rtmp libnginx-mod-stream rtmpdump prometheus \
+	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+	obs-studio obs-plugins libgl1-mesa-dri libegl1 xvfb
+
+# Platforms that must build without cgo.
+PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# Coverage that each package of these must reach with its own tests, in percent.
+COVERED  := media wire relay
+COVERAGE := 90
+
+FUZZTIME := 3s
+
+# The named parts of `make accept`; each runs for at most 15 minutes.
+PARTS := harness relay obs publishers players reconnect takeover isolation retry badinput secrets reload drain metrics
+PART  ?= $(PARTS)
+$(foreach p,$(PART),$(if $(filter $p,$(PARTS)),,$(error no part $p; the parts are: $(PARTS))))
+
+BINARY := $(CURDIR)/simulcart
+
+.PHONY: help run build test deps-run deps-test format vet tidy lint unit fuzz cross smoke accept test-obs bench vuln clean
+
+help: ## lists the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
+	@echo "  parts of accept: $(PARTS)"
+
+run: deps-run build ## installs ffmpeg, builds, and runs the main job with a test card and two sandbox destinations
+	exec $(BINARY) demo
+
+build: ## builds ./simulcart
+	CGO_ENABLED=0 go build -trimpath -o $(BINARY) ./cmd/simulcart
+
+test: deps-test format vet tidy lint unit fuzz cross smoke ## everything a change must pass, in at most 20 minutes on 2 cores
+	@echo "test: passed"
+
+# install PACKAGES: by apt, what is missing only. No service is started: RUNLEVEL=1, and a policy that refuses where there is none.
+define install
+	@missing=(); \
+	for p in $(1); do \
+		[ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing+=($$p); \
+	done; \
+	[ $${#missing[@]} -gt 0 ] || exit 0; \
+	echo "installing $${missing[*]}"; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	policy=/usr/sbin/policy-rc.d; \
+	if [ ! -e $$policy ]; then \
+		printf '#!/bin/sh\nexit 101\n' | $$sudo tee $$policy >/dev/null; \
+		$$sudo chmod 755 $$policy; \
+		trap "$$sudo rm -f $$policy" EXIT; \
+	fi; \
+	apt="$$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -o DPkg::Lock::Timeout=300"; \
+	$$apt update; \
+	$$apt install -y --no-install-recommends "$${missing[@]}" </dev/null >/dev/null
+endef
+
+deps-run: ## installs what the demo needs
+	$(call install,$(RUN_PACKAGES))
+
+deps-test: ## installs what the tests need
+	$(call install,$(TEST_PACKAGES))
+
+# tool FILE MODULE VERSION: builds a pinned tool once.
+define tool
+	@mkdir -p $(TOOLS)/build
+	GOBIN=$(TOOLS)/build CGO_ENABLED=0 go install $(2)@$(3)
+	@mv $(TOOLS)/build/$(notdir $(2)) $(1)
+endef
+
+$(GOFUMPT):
+	$(call tool,$@,mvdan.cc/gofumpt,$(GOFUMPT_VERSION))
+
+$(TOOLS)/golangci-lint-%:
+	$(call tool,$@,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$*)
+
+$(VULN):
+	$(call tool,$@,golang.org/x/vuln/cmd/govulncheck,$(VULN_VERSION))
+
+format: $(GOFUMPT) ## checks the formatting (gofumpt)
+	@unformatted=$$($(GOFUMPT) -l .); \
+	[ -z "$$unformatted" ] || { echo "run gofumpt -w on:"; echo "$$unformatted"; exit 1; }
+
+vet: ## go vet
+	go vet ./...
+
+tidy: ## checks that go.mod and go.sum are what go mod tidy would write
+	go mod tidy -diff
+
+lint: $(LINT) ## golangci-lint with the short list of linters
+	$(LINT) run ./...
+
+unit: ## unit tests with the race detector in random order; coverage of media, wire and relay
+	@packages=$$(go list ./... | grep -v /accept); \
+	report=$$(mktemp); trap 'rm -f "$$report"' EXIT; \
+	go test -race -shuffle=on -cover -timeout 10m $$packages | tee "$$report"; \
+	awk -v least=$(COVERAGE) -v names='$(COVERED)' ' \
+		BEGIN { n = split(names, name, " ") } \
+		{ for (i = 1; i <= NF; i++) if ($$i ~ /^github.com/) { package = $$i; sub("^[^/]*/[^/]*/[^/]*/", "", package) } } \
+		match($$0, /coverage: [0-9.]+%/) { \
+			covered = substr($$0, RSTART + 10, RLENGTH - 11) + 0; \
+			for (i = 1; i <= n; i++) \
+				if ((package == name[i] || index(package, name[i] "/") == 1) && covered < least) { \
+					print "coverage of " package ": " covered "%, want at least " least "%"; low = 1 \
+				} \
+		} \
+		END { exit low }' "$$report"
+
+fuzz: ## each fuzz target for FUZZTIME
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
+		for target in $$(grep -oE '^func Fuzz[A-Za-z0-9_]*' "$$file" | cut -c6-); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" >/tmp/simulcart-fuzz.$$$$ 2>&1 </dev/null || \
+				{ cat /tmp/simulcart-fuzz.$$$$; rm -f /tmp/simulcart-fuzz.$$$$; echo "fuzz: $$target failed"; exit 1; }; \
+			echo "fuzz: $$target $$(grep -oE 'execs: [0-9]+' /tmp/simulcart-fuzz.$$$$ | tail -1)"; \
+			rm -f /tmp/simulcart-fuzz.$$$$; \
+		done; \
+	done
+
+cross: ## builds for all platforms without cgo
+	@for platform in $(PLATFORMS); do \
+		echo "build $$platform"; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -o /dev/null ./cmd/simulcart; \
+	done
+
+# proofs FORM REGEXP: runs acceptance tests, and prints figures and verdicts; everything where one fails.
+define proofs
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	if SIMULCART=$(BINARY) ACCEPT=$(1) go test -count=1 -v -timeout 15m -run '$(2)' ./accept >"$$log" 2>&1 </dev/null; then \
+		grep -E '^ *(figure:|--- )|no tests to run' "$$log"; \
+	else \
+		cat "$$log"; exit 1; \
+	fi
+endef
+
+smoke: deps-test build ## the acceptance tests in their short form
+	$(call proofs,smoke,.)
+
+accept: deps-test build ## the acceptance tests at full length; PART=name for some of them
+	@for part in $(PART); do \
+		echo "accept: $$part"; \
+		$(MAKE) --no-print-directory accept-$$part; \
+	done
+
+accept-%:
+	$(call proofs,full,(?i)^Test$*$$)
+
+test-obs: deps-test build ## OBS Studio at full length
+	@$(MAKE) --no-print-directory accept-obs
+
+bench: deps-test build ## benchmarks: relay, wire formats, and fan-out against nginx-rtmp
+	go test -run '^$$' -bench . -benchmem ./media ./relay ./wire/... ./outputs/...
+	SIMULCART=$(BINARY) go test -run '^$$' -bench Fanout -benchtime 1x -timeout 15m ./accept
+
+vuln: $(VULN) ## known vulnerabilities (needs the database's site)
+	$(VULN) ./...
+
+clean: ## removes what was built
+	rm -rf $(BINARY) $(TOOLS) dist
