@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/config"
+	"github.com/simulcart/simulcart/control"
+	"github.com/simulcart/simulcart/ingest"
+	rtmpin "github.com/simulcart/simulcart/ingest/rtmp"
+	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/relay"
+	"github.com/simulcart/simulcart/web"
+)
+
+// The budget of connection attempts of all destinations together.
+const (
+	attemptsPerSecond = 50
+	attemptsAtOnce    = 200
+)
+
+// node is the running gateway: everything wired together, and its listeners.
+type node struct {
+	log        *slog.Logger
+	config     *config.Config
+	hub        *relay.Hub
+	gate       *ingest.Gate
+	controller *control.Controller
+	rtmp       *rtmpin.Server
+	web        *web.Server
+	certs      *certificate              // of rtmps; nil without
+	extra      map[string]control.Stream // beside those of the configuration: the demonstration's
+
+	rtmpListener, rtmpsListener, httpListener, metricsListener net.Listener // nil: off
+	ready                                                      atomic.Bool
+}
+
+// newNode wires a gateway and opens its listeners, so that a port in use is known at once.
+func newNode(c *config.Config, log *slog.Logger) (*node, error) {
+	hub := &relay.Hub{}
+	registry := &access.Registry{}
+	n := &node{log: log, config: c, hub: hub, gate: &ingest.Gate{Hub: hub, Log: log}}
+	dialer := &outputs.Dialer{AllowPrivate: c.AllowPrivateDestinations}
+	n.controller = &control.Controller{
+		Hub: hub, Gate: n.gate, Registry: registry, Log: log,
+		Outputs: constructors(dialer, log), Budget: outputs.NewBudget(attemptsPerSecond, attemptsAtOnce),
+	}
+	n.rtmp = &rtmpin.Server{
+		Gate: n.gate, Registry: registry, Log: log, Play: player(hub),
+		Lobby: rtmpin.Lobby{PerAddress: c.Limits.UnauthenticatedPerIP, InAll: c.Limits.Unauthenticated},
+	}
+	n.web = &web.Server{Source: n.controller, Log: log, Version: buildVersion(), Debug: c.Debug, Ready: n.isReady}
+	if err := n.listen(); err != nil {
+		n.closeListeners()
+		return nil, err
+	}
+	return n, nil
+}
+
+var errNotReady = errors.New("starting, or shutting down")
+
+func (n *node) isReady() error {
+	if n.ready.Load() {
+		return nil
+	}
+	return errNotReady
+}
+
+// listen opens what the configuration names.
+func (n *node) listen() error {
+	for _, l := range []struct {
+		key, address string
+		to           *net.Listener
+	}{
+		{"rtmp", n.config.RTMP.Listen, &n.rtmpListener}, {"rtmps", n.config.RTMPS.Listen, &n.rtmpsListener},
+		{"http", n.config.HTTP.Listen, &n.httpListener}, {"metrics", n.config.Metrics.Listen, &n.metricsListener},
+	} {
+		if l.address == "" {
+			continue
+		}
+		opened, err := net.Listen("tcp", l.address)
+		if err != nil {
+			return fmt.Errorf("%s.listen: %w: is another program using the port? choose another one in the configuration", l.key, err)
+		}
+		*l.to = opened
+	}
+	if n.rtmpsListener == nil {
+		return nil
+	}
+	var err error
+	n.certs, err = loadCertificate(n.config.RTMPS.Cert, n.config.RTMPS.Key)
+	return err
+}
+
+func (n *node) closeListeners() {
+	for _, l := range []net.Listener{n.rtmpListener, n.rtmpsListener, n.httpListener, n.metricsListener} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+}
+
+// run serves until ctx ends, then drains: destinations get their last frames and a clean end, within the configured time.
+// beside runs with it, until the drain is over; an error of it ends the node.
+func (n *node) run(ctx context.Context, beside ...func(ctx context.Context) error) error {
+	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	desired, err := desiredOf(n.config)
+	if err != nil {
+		return err
+	}
+	maps.Copy(desired.Streams, n.extra)
+	if err := n.controller.Apply(life, desired); err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	spawn := func(f func(context.Context) error) {
+		all.Go(func() {
+			if err := f(life); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	n.serve(spawn)
+	for _, f := range beside {
+		spawn(f)
+	}
+	n.ready.Store(true)
+	n.announce()
+	select {
+	case <-ctx.Done():
+		n.drain()
+	case <-life.Done():
+	}
+	cancel(nil)
+	n.controller.Wait()
+	all.Wait()
+	if err := context.Cause(life); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	n.log.Info("simulcart ended")
+	return nil
+}
+
+// serve starts the listeners' servers.
+func (n *node) serve(spawn func(func(context.Context) error)) {
+	if l := n.rtmpListener; l != nil {
+		spawn(func(ctx context.Context) error { return n.rtmp.Serve(ctx, l, nil) })
+	}
+	if l := n.rtmpsListener; l != nil {
+		secure := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: n.certs.get}
+		spawn(func(ctx context.Context) error { return n.rtmp.Serve(ctx, l, secure) })
+	}
+	if l := n.httpListener; l != nil {
+		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, n.web.Handler(), n.log) })
+	}
+	if l := n.metricsListener; l != nil {
+		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, n.web.Operations(), n.log) })
+	}
+}
+
+// serveHTTP serves until ctx ends.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	server := web.HTTPServer(h, log)
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve http on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// announce says where everything is.
+func (n *node) announce() {
+	attrs := []any{"version", buildVersion(), "streams", len(n.config.Streams)}
+	for _, l := range []struct {
+		key string
+		l   net.Listener
+	}{{"rtmp", n.rtmpListener}, {"rtmps", n.rtmpsListener}, {"http", n.httpListener}, {"metrics", n.metricsListener}} {
+		if l.l != nil {
+			attrs = append(attrs, l.key, l.l.Addr().String())
+		}
+	}
+	n.log.Info("simulcart is ready", attrs...)
+}
+
+// drain lets go in order: no new publishers, those that are here are asked to reconnect, sessions end, destinations get the
+// rest and a clean end.
+func (n *node) drain() {
+	n.ready.Store(false)
+	n.log.Info("draining", "at_most", n.config.Drain)
+	n.gate.Drain()
+	for _, s := range n.hub.Streams() {
+		n.hub.Remove(s.Name())
+	}
+	gone := make(chan struct{})
+	go func() { // ends with the controller, for which run waits
+		n.controller.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-time.After(n.config.Drain):
+		n.log.Warn("some destinations took too long to end cleanly")
+	}
+}
+
+// reload applies a changed configuration: streams and destinations by diff, certificates, nothing else. On an error nothing
+// has changed.
+func (n *node) reload(life context.Context, c *config.Config) error {
+	desired, err := desiredOf(c)
+	if err != nil {
+		return err
+	}
+	if n.certs != nil && c.RTMPS.Listen != "" {
+		if err := n.certs.reload(c.RTMPS.Cert, c.RTMPS.Key); err != nil {
+			return err
+		}
+	}
+	if err := n.controller.Apply(life, desired); err != nil {
+		return err
+	}
+	for _, change := range needRestart(n.config, c) {
+		n.log.Warn("this change of the configuration is applied at the next start", "key", change)
+	}
+	return nil
+}
+
+// needRestart names the keys that differ and are not applied while running.
+func needRestart(old, now *config.Config) []string {
+	var keys []string
+	for _, k := range []struct {
+		key  string
+		same bool
+	}{
+		{"rtmp.listen", old.RTMP == now.RTMP}, {"rtmps.listen", old.RTMPS.Listen == now.RTMPS.Listen},
+		{"http.listen", old.HTTP == now.HTTP}, {"metrics.listen", old.Metrics == now.Metrics},
+		{"log", old.Log == now.Log}, {"debug", old.Debug == now.Debug}, {"limits", old.Limits == now.Limits},
+		{"allow_private_destinations", old.AllowPrivateDestinations == now.AllowPrivateDestinations}, {"drain", old.Drain == now.Drain},
+	} {
+		if !k.same {
+			keys = append(keys, k.key)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/simulcart/simulcart/control"
+	"github.com/simulcart/simulcart/outputs"
+	rtmpout "github.com/simulcart/simulcart/outputs/rtmp"
+	"github.com/simulcart/simulcart/relay"
+	"github.com/simulcart/simulcart/wire/flv"
+	"github.com/simulcart/simulcart/wire/rtmp"
+)
+
+// constructors is the table of outputs that push, by the scheme of their URL. A new kind of output is a line here.
+func constructors(dialer *outputs.Dialer, log *slog.Logger) map[string]control.Constructor {
+	push := func(name string, d control.Destination, p outputs.Profile, progress *outputs.Progress) (outputs.Output, error) {
+		return newPush(name, d, p, progress, dialer, log)
+	}
+	return map[string]control.Constructor{"rtmp": push, "rtmps": push}
+}
+
+// newPush makes an RTMP destination from its settings and its platform's profile.
+func newPush(name string, d control.Destination, p outputs.Profile, progress *outputs.Progress, dialer *outputs.Dialer, log *slog.Logger) (outputs.Output, error) {
+	url, err := rtmp.ParseURL(d.Server.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	push := &rtmpout.Push{
+		Name: name, URL: url, Key: d.Key, Dialer: dialer, Progress: progress, Log: log,
+		ChunkSize: p.ChunkSize, Coalesce: p.Coalesce, Plain: !p.Enhanced,
+	}
+	if d.ChunkSize != 0 {
+		push.ChunkSize = d.ChunkSize
+	}
+	if d.Coalesce != nil {
+		push.Coalesce = *d.Coalesce
+	}
+	if d.Enhanced != nil {
+		push.Plain = !*d.Enhanced
+		if *d.Enhanced {
+			push.Form = flv.Enhanced
+		}
+	}
+	push.TLS, err = trust(d.TLS)
+	return push, err
+}
+
+// trust makes the TLS settings of a destination.
+func trust(t control.TLS) (*tls.Config, error) {
+	c := &tls.Config{ServerName: t.ServerName, MinVersion: max(t.MinVersion, tls.VersionTLS12)}
+	if t.CA == "" {
+		return c, nil
+	}
+	c.RootCAs = x509.NewCertPool()
+	if !c.RootCAs.AppendCertsFromPEM([]byte(t.CA)) {
+		return nil, errors.New("tls.ca: no certificate in it")
+	}
+	return c, nil
+}
+
+// player serves RTMP play from the hub: ingest/rtmp.Server hands its players to it.
+func player(hub *relay.Hub) func(ctx context.Context, stream string, conn *rtmp.Conn, r *rtmp.Request) error {
+	return func(ctx context.Context, stream string, conn *rtmp.Conn, r *rtmp.Request) error {
+		s := hub.Stream(stream)
+		if !s.Snapshot().Live {
+			_ = r.Reject(rtmp.CodePlayNotFound, "the stream is not live: try again in a moment")
+			return conn.Close()
+		}
+		play := &rtmpout.Play{Request: r, Conn: conn, Output: playOutput}
+		if err := play.Run(ctx, s); err != nil {
+			return fmt.Errorf("play %s: %w", stream, err)
+		}
+		return nil
+	}
+}
+
+// playOutput is the name under which all RTMP players of a stream are counted together. No destination can have it, since
+// names of destinations hold no colon.
+const playOutput = "play:rtmp"

@@ -1,0 +1,240 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/ingest"
+	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/relay"
+)
+
+// How desired state becomes a running program:
+//
+//  1. [Controller.Apply] takes the whole desired state and compares it with what runs;
+//  2. streams and keys are told to the gate and the registry; what is not named any more is removed;
+//  3. a destination whose settings differ in anything is ended and begun anew, all others keep running untouched.
+
+// Constructor makes an output for a destination. It reports to p and carries the destination's name into counters and logs.
+type Constructor func(name string, d Destination, profile outputs.Profile, p *outputs.Progress) (outputs.Output, error)
+
+// Controller makes the program follow the desired state. Set the fields before use.
+type Controller struct {
+	Hub      *relay.Hub
+	Gate     *ingest.Gate
+	Registry *access.Registry
+	Outputs  map[string]Constructor // by URL scheme
+	Budget   *outputs.Budget        // of connection attempts; nil: no bound
+	Log      *slog.Logger
+
+	applying sync.Mutex // one Apply at a time
+	mu       sync.RWMutex
+	desired  Desired
+	running  map[target]*destination
+	all      sync.WaitGroup // of running destinations
+}
+
+// target names a destination.
+type target struct{ stream, name string }
+
+// destination is a destination that runs, or is paused.
+type destination struct {
+	settings Destination
+	profile  outputs.Profile
+	progress *outputs.Progress
+	runner   *outputs.Runner // nil when paused
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when the runner has returned
+}
+
+// Apply makes d the desired state. ctx is the life of what it starts, not of the call. On an error nothing has changed.
+func (c *Controller) Apply(ctx context.Context, d Desired) error {
+	c.applying.Lock()
+	defer c.applying.Unlock()
+	begin, end, err := c.diff(d)
+	if err != nil {
+		return err
+	}
+	c.streams(d)
+	c.end(end)
+	c.begin(ctx, begin)
+	c.mu.Lock()
+	c.desired = d
+	c.mu.Unlock()
+	return nil
+}
+
+// Wait blocks until every destination has ended, which they do with the context of Apply or with the sessions.
+func (c *Controller) Wait() { c.all.Wait() }
+
+// diff finds what must begin and what must end.
+func (c *Controller) diff(d Desired) (begin map[target]*destination, end []target, err error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	begin = make(map[target]*destination)
+	wanted := make(map[target]Destination)
+	for stream, s := range d.Streams {
+		for name, settings := range s.Destinations {
+			t := target{stream, name}
+			wanted[t] = settings
+			if now := c.running[t]; now != nil && reflect.DeepEqual(now.settings, settings) {
+				continue
+			}
+			if begin[t], err = c.build(t, settings); err != nil {
+				return nil, nil, fmt.Errorf("streams.%s.destinations.%s: %w", stream, name, err)
+			}
+		}
+	}
+	for t, now := range c.running {
+		if settings, ok := wanted[t]; !ok || !reflect.DeepEqual(now.settings, settings) {
+			end = append(end, t)
+		}
+	}
+	return begin, end, nil
+}
+
+// build prepares a destination without starting it.
+func (c *Controller) build(t target, settings Destination) (*destination, error) {
+	profile, ok := outputs.ProfileOf(settings.Platform)
+	if !ok {
+		return nil, fmt.Errorf("no platform of the name %q", settings.Platform)
+	}
+	d := &destination{settings: settings, profile: profile, progress: &outputs.Progress{}, done: make(chan struct{})}
+	if settings.Paused {
+		d.progress.Enter(outputs.Paused)
+		close(d.done)
+		return d, nil
+	}
+	u, err := url.Parse(settings.URL)
+	if err != nil {
+		return nil, fmt.Errorf("the URL cannot be read")
+	}
+	construct := c.Outputs[u.Scheme]
+	if construct == nil {
+		return nil, fmt.Errorf("no output for URLs that begin with %q", u.Scheme)
+	}
+	out, err := construct(t.name, settings, profile, d.progress)
+	if err != nil {
+		return nil, err
+	}
+	stream := c.Hub.Stream(t.stream)
+	d.runner = &outputs.Runner{
+		Stream: stream, Name: t.name, Output: out, Progress: d.progress, Budget: c.Budget, Log: c.Log, Patience: profile.Patience,
+		Ready: func() error { return refused(&d.profile, stream) },
+	}
+	return d, nil
+}
+
+// refused is the check before dialling: a codec that the platform cannot take.
+func refused(p *outputs.Profile, s *relay.Stream) error {
+	if check, bad := p.Refused(s.Tracks()); bad {
+		return outputs.Permanent(&outputs.Failure{Cause: outputs.CodecMismatch, Err: fmt.Errorf("%s", check.Detail)})
+	}
+	return nil
+}
+
+// streams tells the gate and the registry.
+func (c *Controller) streams(d Desired) {
+	grants := make(map[string]access.Grant, len(d.Streams))
+	for id, s := range d.Streams {
+		grants[id] = access.Grant{Key: s.Key, Public: s.Public}
+		c.Gate.Configure(id, s.Ingest)
+	}
+	c.Registry.Replace(grants)
+	for id := range c.snapshot().Streams {
+		if _, stays := d.Streams[id]; !stays {
+			c.Gate.Remove(id)
+			c.Hub.Remove(id)
+			c.Log.Info("stream removed", "stream", id)
+		}
+	}
+}
+
+// end stops destinations and waits until they are gone, all at once.
+func (c *Controller) end(targets []target) {
+	c.mu.Lock()
+	var ending []*destination
+	for _, t := range targets {
+		d := c.running[t]
+		ending = append(ending, d)
+		delete(c.running, t)
+		if d.cancel != nil {
+			d.cancel()
+		}
+	}
+	c.mu.Unlock()
+	for i, d := range ending {
+		<-d.done
+		c.Log.Info("destination ended", "stream", targets[i].stream, "output", targets[i].name)
+	}
+}
+
+// begin starts destinations.
+func (c *Controller) begin(ctx context.Context, fresh map[target]*destination) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == nil {
+		c.running = make(map[target]*destination)
+	}
+	for t, d := range fresh {
+		c.running[t] = d
+		if d.runner == nil {
+			continue
+		}
+		runCtx, cancel := context.WithCancel(ctx)
+		d.cancel = cancel
+		c.all.Go(func() {
+			defer close(d.done)
+			defer cancel()
+			if err := d.runner.Run(runCtx); err != nil {
+				c.Log.Error("destination lost", "stream", t.stream, "output", t.name, "err", err)
+			}
+		})
+	}
+}
+
+// snapshot gives the desired state as it is.
+func (c *Controller) snapshot() Desired {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.desired
+}
+
+// Retry lets a destination that waits for its next attempt try at once: [ErrNoStream] or [ErrNoDestination] where there is
+// none.
+func (c *Controller) Retry(stream, name string) error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if _, ok := c.desired.Streams[stream]; !ok {
+		return ErrNoStream
+	}
+	d := c.running[target{stream, name}]
+	if d == nil {
+		return ErrNoDestination
+	}
+	if d.runner != nil {
+		d.runner.Retry()
+	}
+	return nil
+}
+
+// named gives a stream's destinations, sorted by name.
+func (c *Controller) named(stream string) (names []string, by map[string]*destination) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	by = make(map[string]*destination)
+	for t, d := range c.running {
+		if t.stream == stream {
+			names = append(names, t.name)
+			by[t.name] = d
+		}
+	}
+	slices.Sort(names)
+	return names, by
+}

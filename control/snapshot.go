@@ -1,0 +1,157 @@
+package control
+
+import (
+	"slices"
+	"time"
+
+	"github.com/simulcart/simulcart/ingest"
+	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/relay"
+)
+
+// Streams gives the status of all streams, sorted by id.
+func (c *Controller) Streams() []StreamStatus {
+	desired := c.snapshot()
+	all := make([]StreamStatus, 0, len(desired.Streams))
+	for id := range desired.Streams {
+		if st, ok := c.Stream(id); ok {
+			all = append(all, st)
+		}
+	}
+	slices.SortFunc(all, func(a, b StreamStatus) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+// Stream gives the status of one stream; false where there is none.
+func (c *Controller) Stream(id string) (StreamStatus, bool) {
+	g, ok := c.Gate.Status(id)
+	if !ok {
+		return StreamStatus{}, false
+	}
+	stream := c.Hub.Stream(id)
+	facts := factsOf(&g)
+	st := StreamStatus{ID: id, State: g.State.String(), Tracks: tracksOf(&g, facts), Advice: advice(facts), Ingest: countersOf(&g)}
+	if g.Session != "" {
+		st.Session = sessionOf(&g, stream)
+	}
+	names, by := c.named(id)
+	st.Destinations = make([]DestinationStatus, 0, len(names))
+	for _, name := range names {
+		st.Destinations = append(st.Destinations, by[name].status(name, stream, facts))
+	}
+	return st, true
+}
+
+// factsOf gives what the profiles are compared with.
+func factsOf(g *ingest.Status) outputs.Facts {
+	f := outputs.Facts{
+		FrameRate: g.Video.Frames, VideoBits: g.Video.Bits, KeyInterval: g.Video.KeyInterval, BFrames: g.Video.Reordered,
+	}
+	for _, t := range g.Tracks {
+		switch {
+		case t.Codec.IsVideo():
+			f.Video = t
+		case t.Codec.IsAudio():
+			f.Audio = t
+		}
+	}
+	return f
+}
+
+// tracksOf describes the tracks, as configured and as measured.
+func tracksOf(g *ingest.Status, f outputs.Facts) []TrackStatus {
+	tracks := []TrackStatus{}
+	if v := f.Video; v != nil {
+		tracks = append(tracks, TrackStatus{
+			Kind: "video", Codec: v.Codec.String(), Profile: v.Format.Profile, Level: v.Format.Level,
+			Width: v.Format.Width, Height: v.Format.Height, FrameRate: f.FrameRate, BFrames: f.BFrames,
+			KeyInterval: f.KeyInterval.Seconds(), Bitrate: f.VideoBits,
+		})
+	}
+	if a := f.Audio; a != nil {
+		tracks = append(tracks, TrackStatus{
+			Kind: "audio", Codec: a.Codec.String(), Profile: a.Format.Profile,
+			SampleRate: a.ClockRate, Channels: a.Format.Channels, Bitrate: g.Audio.Bits,
+		})
+	}
+	return tracks
+}
+
+// lateKeys is the key frame distance from which on every output suffers: late joins, long skips, long HLS segments.
+const lateKeys = 4*time.Second + 300*time.Millisecond
+
+// advice is what the publisher should change whatever the destinations are.
+func advice(f outputs.Facts) []string {
+	var a []string
+	if f.KeyInterval > lateKeys {
+		a = append(a, "Key frames are far apart: in OBS, Settings > Output > Streaming > Keyframe Interval: 2 s.")
+	}
+	if f.Video != nil && f.Audio == nil {
+		a = append(a, "There is no sound: add an audio source in OBS.")
+	}
+	return a
+}
+
+func sessionOf(g *ingest.Status, s *relay.Stream) *SessionStatus {
+	st := &SessionStatus{
+		ID: g.Session, Since: g.Since.Round(0), MediaTime: g.Newest.Duration().Seconds(), TimeOrigin: s.Wall(0).Round(0),
+	}
+	if g.State == ingest.Holding {
+		until := g.HoldUntil.Round(0)
+		st.HoldUntil = &until
+		return st
+	}
+	p := g.Publisher
+	st.Publisher = &Publisher{Protocol: p.Protocol, Remote: p.Remote, Software: p.Software, Since: g.Connected.Round(0)}
+	return st
+}
+
+func countersOf(g *ingest.Status) IngestCounters {
+	n := &g.Counters
+	return IngestCounters{
+		Bytes: n.Bytes, Frames: map[string]uint64{"video": n.VideoFrames, "audio": n.AudioFrames}, Dropped: n.Drops(),
+		Takeovers: n.Takeovers, TimeJumps: n.TimeJumps, Sessions: n.Sessions, AVSkew: g.Skew.Duration().Seconds(),
+	}
+}
+
+// status gives the truth about one destination.
+func (d *destination) status(name string, s *relay.Stream, f outputs.Facts) DestinationStatus {
+	counted := s.Counters(name)
+	p := d.progress.Status(s.Snapshot().Newest, counted.Lag)
+	st := DestinationStatus{
+		Name: name, Platform: d.profile.Name, URL: d.settings.URL,
+		State: p.State.String(), Since: p.Since.Round(0), Cause: p.Cause.String(), Detail: p.Detail, Attempt: p.Attempt,
+		NextRetry: moment(p.Next), LastLive: moment(p.LastLive), Preflight: d.preflight(f),
+		Bytes: counted.Bytes, Frames: counted.Frames,
+		Skipped:  map[string]uint64{"late": counted.SkippedLate, "gone": counted.SkippedGone},
+		Attempts: p.Attempts, Failures: make(map[string]uint64, len(p.Failures)),
+		LagSeconds: p.Lag.Seconds(), UnsentBytes: p.Unsent,
+	}
+	for i, cause := range outputs.Causes() {
+		st.Failures[cause] = p.Failures[i+1]
+	}
+	return st
+}
+
+func (d *destination) preflight(f outputs.Facts) Preflight {
+	verdict, checks := d.profile.Preflight(f)
+	st := Preflight{Verdict: verdict.String()}
+	for _, c := range checks {
+		st.Checks = append(st.Checks, PreflightCheck{Subject: c.Subject, Verdict: c.Verdict.String(), Detail: c.Detail})
+	}
+	return st
+}
+
+// moment gives a time for JSON, nil for the zero time.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.Round(0)
+	return &t
+}

@@ -1,0 +1,301 @@
+// Package ingest is the way in: it admits publishers, decides which one has a stream, holds a session while its encoder is
+// gone, and puts every frame on the session's timeline. The protocols live in the folders below.
+//
+// The flow of a frame:
+//
+//  1. a protocol (ingest/rtmp) reads it, with the publisher's own times, and calls [Publication.WriteFrame];
+//  2. the publication holds the first ones until the line begins (see timeline), then turns their times into media time;
+//  3. it goes into the stream's log, for every output to read.
+package ingest
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/relay"
+)
+
+// What a publisher may be told. Each says what to do about it.
+var (
+	ErrUnknownStream = errors.New("no such stream")
+	ErrBusy          = errors.New("another encoder is publishing to this stream: stop it first, or set policy: takeover")
+	ErrContested     = errors.New("two encoders take this stream from each other: stop one of them, the other is kept for 30 s")
+	ErrFenced        = errors.New("another encoder took this stream over")
+	ErrRemoved       = errors.New("the stream was removed from the configuration")
+	ErrDraining      = errors.New("the server is shutting down: connect again in a moment")
+)
+
+// Policy says what becomes of a stream's publisher when another one comes with the same key. The set is closed.
+type Policy uint8
+
+// The policies.
+const (
+	Takeover Policy = iota // the new one takes the stream at once
+	Reject                 // the new one is refused while the old one is there
+)
+
+// EndPolicy says what a clean end by the encoder does to the session. The set is closed.
+type EndPolicy uint8
+
+// The end policies.
+const (
+	EndSession  EndPolicy = iota // ends it at once
+	HoldSession                  // holds it, as after a loss
+)
+
+// Options are a stream's settings. The zero value ends sessions with their publisher.
+type Options struct {
+	Hold   time.Duration // how long a session outlives its publisher, 0 to 30 min
+	OnEnd  EndPolicy
+	Policy Policy
+}
+
+// Takeover damping (DESIGN.md, Sessions).
+const (
+	dampCount  = 3                // takeovers within dampWindow before the publisher is kept
+	dampWindow = 30 * time.Second //
+	dampKeep   = 30 * time.Second // how long it is kept then
+	dampActive = 2 * time.Second  // a takeover counts if the old publisher delivered media within this time
+)
+
+// Gate admits publishers to streams. Set the fields before use; it is safe for use by several goroutines.
+type Gate struct {
+	Hub *relay.Hub
+	Log *slog.Logger
+
+	mu       sync.Mutex
+	entries  map[string]*entry
+	draining bool
+}
+
+// Applicant is a publisher at the gate, its key already checked.
+type Applicant struct {
+	Stream   string
+	Protocol string // "rtmp", "rtmps", "card"
+	Remote   string // address and port
+	Software string // what it says it is
+	StandIn  bool   // it gives way to any other publisher, and comes only when none was there for the hold time
+}
+
+// Configure makes a stream known, or changes its options; sessions go on.
+func (g *Gate) Configure(stream string, o Options) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.entries == nil {
+		g.entries = make(map[string]*entry)
+	}
+	e := g.entries[stream]
+	if e == nil {
+		e = &entry{gate: g, name: stream}
+		g.entries[stream] = e
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.options = o
+}
+
+// Remove makes a stream unknown and ends its session.
+func (g *Gate) Remove(stream string) {
+	g.mu.Lock()
+	e := g.entries[stream]
+	delete(g.entries, stream)
+	g.mu.Unlock()
+	if e != nil {
+		e.close(ErrRemoved)
+	}
+}
+
+// Drain refuses publishers from now on and ends all sessions, so that destinations get their last frames and a clean end.
+func (g *Gate) Drain() {
+	g.mu.Lock()
+	g.draining = true
+	entries := make([]*entry, 0, len(g.entries))
+	for _, e := range g.entries {
+		entries = append(entries, e)
+	}
+	g.mu.Unlock()
+	for _, e := range entries {
+		e.close(ErrDraining)
+	}
+}
+
+// Admit lets a publisher onto its stream: begins a session, continues a held one, or takes it over. The error is one of this
+// package's, and is meant to be shown to the person at the encoder.
+func (g *Gate) Admit(a Applicant) (*Publication, error) {
+	e, err := g.entry(a.Stream)
+	if err != nil {
+		return nil, err
+	}
+	p, before, err := e.admit(a, time.Now())
+	log := g.Log.With("stream", a.Stream, "remote", a.Remote, "protocol", a.Protocol)
+	switch {
+	case err != nil:
+		log.Warn("publisher refused", "err", err)
+		return nil, err
+	case before != nil:
+		log.Info("publisher takes the stream over", "software", a.Software, "before", before.applicant.Remote)
+	default:
+		log.Info("publisher accepted", "software", a.Software)
+	}
+	return p, nil
+}
+
+// entry finds a stream's entry.
+func (g *Gate) entry(stream string) (*entry, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e := g.entries[stream]
+	switch {
+	case g.draining:
+		return nil, ErrDraining
+	case e == nil:
+		return nil, fmt.Errorf("%q: %w", stream, ErrUnknownStream)
+	}
+	return e, nil
+}
+
+// entry is one stream at the gate: who publishes, and the session as long as there is one.
+type entry struct {
+	gate *Gate
+	name string
+
+	mu        sync.Mutex // taken before the relay's own lock, which calls nothing of ours
+	options   Options
+	current   *Publication
+	session   *session
+	counters  Counters
+	takeovers []time.Time // those that count, within dampWindow
+	keepUntil time.Time
+	realLeft  time.Time // when a publisher that is no stand-in left last
+}
+
+// session is one publish of the stream, from its acceptance to its end.
+type session struct {
+	id        string
+	since     time.Time
+	line      timeline
+	video     meter
+	audio     meter
+	tracks    []*media.Track
+	hold      *time.Timer // runs while the publisher is gone
+	holdUntil time.Time
+}
+
+// admit decides on an applicant; before is the publisher whose place it takes.
+func (e *entry) admit(a Applicant, now time.Time) (p, before *Publication, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.judgeLocked(a, now); err != nil {
+		return nil, nil, err
+	}
+	out, err := e.gate.Hub.Publish(e.name, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.session == nil {
+		e.session = &session{id: newSessionID(), since: now}
+		e.counters.Sessions++
+	} else if e.session.hold != nil {
+		e.session.hold.Stop()
+		e.session.hold = nil
+	}
+	before = e.current
+	e.current = newPublication(e, a, out, now)
+	if before != nil {
+		before.leaveLocked(ErrFenced)
+	}
+	return e.current, before, nil
+}
+
+// judgeLocked says whether an applicant may have the stream now, and counts takeovers.
+func (e *entry) judgeLocked(a Applicant, now time.Time) error {
+	held := e.current
+	switch {
+	case a.StandIn && (held != nil || now.Sub(e.realLeft) < e.options.Hold && !e.realLeft.IsZero()):
+		return ErrBusy
+	case held == nil || held.applicant.StandIn:
+		return nil
+	case e.options.Policy == Reject:
+		return ErrBusy
+	case now.Before(e.keepUntil):
+		return ErrContested
+	}
+	e.counters.Takeovers++
+	if now.Sub(held.lastMedia) > dampActive {
+		return nil
+	}
+	for len(e.takeovers) > 0 && now.Sub(e.takeovers[0]) > dampWindow {
+		e.takeovers = e.takeovers[1:]
+	}
+	e.takeovers = append(e.takeovers, now)
+	if len(e.takeovers) >= dampCount {
+		e.takeovers, e.keepUntil = nil, now.Add(dampKeep)
+		// The one that comes now is the one that is kept.
+	}
+	return nil
+}
+
+// leave is the end of a publication: clean says that the encoder ended the stream itself.
+func (e *entry) leave(p *Publication, clean bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.current != p {
+		return // fenced before
+	}
+	e.current = nil
+	now := time.Now()
+	if !p.applicant.StandIn {
+		e.realLeft = now
+	}
+	p.leaveLocked(nil)
+	hold := e.options.Hold
+	if hold <= 0 || clean && e.options.OnEnd == EndSession {
+		p.out.End()
+		e.session = nil
+		return
+	}
+	p.out.Leave()
+	s := e.session
+	s.holdUntil = now.Add(hold)
+	s.hold = time.AfterFunc(hold, func() { e.expire(s) })
+}
+
+// expire ends a session whose hold time is over.
+func (e *entry) expire(s *session) {
+	e.mu.Lock()
+	over := e.session == s && e.current == nil
+	if over {
+		e.session = nil
+		e.gate.Hub.Stream(e.name).EndSession()
+	}
+	e.mu.Unlock()
+	if over {
+		e.gate.Log.Warn("session ended, no publisher came back", "stream", e.name)
+	}
+}
+
+// close ends the session, whoever publishes.
+func (e *entry) close(reason error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if p := e.current; p != nil {
+		e.current = nil
+		p.leaveLocked(reason)
+		p.out.End()
+	}
+	if s := e.session; s != nil {
+		e.session = nil
+		if s.hold != nil {
+			s.hold.Stop()
+		}
+		e.gate.Hub.Stream(e.name).EndSession()
+	}
+}
+
+// newSessionID gives a public id of 10 characters (OVERLAYS.md §1).
+func newSessionID() string { return rand.Text()[:10] }

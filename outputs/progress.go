@@ -1,0 +1,212 @@
+package outputs
+
+import (
+	"sync"
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+)
+
+const (
+	stallAfter      = 2 * time.Second  // nothing taken for so long is a stall
+	slowFor         = 30 * time.Second // a destination that skipped counts as slow for so long
+	defaultPatience = 10 * time.Second
+	ledgerSize      = 64 // writes that are remembered: more than the kernel holds unacknowledged
+)
+
+// Waiter tells what a socket still holds; [*Socket] is one.
+type Waiter interface {
+	// Waiting gives the bytes that the peer's machine has not acknowledged, and those of them that were not even sent;
+	// false where the system does not say.
+	Waiting() (unacked, unsent int, ok bool)
+}
+
+// Progress is what is known of one destination: its output reports here, its [Runner] watches it, and the status is read
+// from it. The zero value is an idle destination.
+type Progress struct {
+	mu        sync.Mutex
+	state     State
+	since     time.Time
+	socket    Waiter
+	published time.Time // when the peer's consent was asked for or given, on this connection
+	writing   bool
+	first     media.Time // DTS of the first frame of the write under way
+	ledger    [ledgerSize]written
+	writes    int    // of this connection
+	sent      uint64 // bytes, on this connection
+	taken     uint64 // of these, acknowledged when last looked at
+	moved     time.Time
+	skippedAt time.Time
+	record    record
+}
+
+// written is one write to the socket.
+type written struct {
+	bytes int
+	first media.Time // DTS of its first frame
+}
+
+// record outlives connections.
+type record struct {
+	cause    Cause
+	detail   string
+	attempt  int
+	next     time.Time
+	lastLive time.Time
+	attempts uint64
+	failures [causes]uint64
+}
+
+// Enter moves to a state of the opening: Connecting, Handshaking, Publishing. Later states follow from what the peer takes.
+func (p *Progress) Enter(s State) { p.enter(s, time.Now()) }
+
+func (p *Progress) enter(s State, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.enterLocked(s, now)
+}
+
+func (p *Progress) enterLocked(s State, now time.Time) {
+	if p.state == s && !p.since.IsZero() {
+		return
+	}
+	if s == Publishing {
+		p.published = now
+	}
+	if p.state == Live || p.state == Stalled || s == Live {
+		p.record.lastLive = now
+	}
+	if s == Live {
+		p.record.attempt = 0
+	}
+	p.state, p.since = s, now
+}
+
+// Connected gives the socket of this attempt.
+func (p *Progress) Connected(w Waiter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.socket, p.writing, p.writes, p.sent, p.taken, p.moved = w, false, 0, 0, 0, time.Now()
+}
+
+// Writing says that a write begins whose first frame has that DTS. The write may block.
+func (p *Progress) Writing(first media.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.writing, p.first = true, first
+}
+
+// Wrote says that the write is done, and how many bytes it was.
+func (p *Progress) Wrote(bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger[p.writes%ledgerSize] = written{bytes, p.first}
+	p.writes++
+	p.sent += uint64(bytes)
+	p.writing = false
+}
+
+// Skipped says that the reader jumped forward.
+func (p *Progress) Skipped() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.skippedAt = time.Now()
+}
+
+// waitingLocked gives the socket's bytes; without a socket, or where the system does not say, nothing waits.
+func (p *Progress) waitingLocked() (unacked, unsent int) {
+	if p.socket == nil {
+		return 0, 0
+	}
+	unacked, unsent, _ = p.socket.Waiting()
+	return unacked, unsent
+}
+
+// watch looks at the socket and moves the state. held says that the publisher is gone. It returns [StalledPeer] once the
+// peer has taken nothing for patience.
+func (p *Progress) watch(now time.Time, held bool, patience time.Duration) Cause {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.state.connected() || p.socket == nil {
+		return NoCause
+	}
+	unacked, _ := p.waitingLocked()
+	busy := unacked > 0 || p.writing
+	if taken := p.sent - min(p.sent, uint64(unacked)); taken > p.taken || !busy {
+		p.taken, p.moved = taken, now
+	}
+	still := now.Sub(p.moved)
+	switch {
+	case still >= patience:
+		return StalledPeer
+	case still >= stallAfter:
+		p.enterLocked(Stalled, now)
+	case held && !busy && p.state != Publishing:
+		p.enterLocked(Holding, now)
+	case p.taken > 0 && !(held && p.state == Holding):
+		p.enterLocked(Live, now)
+	}
+	return NoCause
+}
+
+// lagLocked gives the age of the oldest media that the peer's machine has not taken: newest is the stream's newest DTS, behind
+// what the reader has not read yet.
+func (p *Progress) lagLocked(newest media.Time, behind time.Duration) time.Duration {
+	if !p.state.connected() {
+		return 0
+	}
+	unacked, _ := p.waitingLocked()
+	lag := behind
+	if p.writing {
+		lag = max(lag, (newest - p.first).Duration())
+	}
+	for i := p.writes - 1; i >= max(0, p.writes-ledgerSize) && unacked > 0; i-- {
+		w := p.ledger[i%ledgerSize]
+		lag = max(lag, (newest - w.first).Duration())
+		unacked -= w.bytes
+	}
+	return lag
+}
+
+// Status is the truth about one destination, at one moment.
+type Status struct {
+	State    State
+	Since    time.Time
+	Cause    Cause  // why it is not live, or why it last failed; Slow while it is live but too slow
+	Detail   string // the peer's own words, and the fix
+	Attempt  int    // connection attempts since it was last live
+	Next     time.Time
+	LastLive time.Time
+	Attempts uint64
+	Failures [causes]uint64 // by [Cause]
+	Lag      time.Duration
+	Unsent   int // bytes that wait in the socket
+}
+
+// Status gives the state. newest is the stream's newest DTS, behind what the output's reader has not read yet.
+func (p *Progress) Status(newest media.Time, behind time.Duration) Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := &p.record
+	st := Status{
+		State: p.state, Since: p.since, Cause: r.cause, Detail: r.detail, Attempt: r.attempt, Next: r.next,
+		LastLive: r.lastLive, Attempts: r.attempts, Failures: r.failures, Lag: p.lagLocked(newest, behind),
+	}
+	now := time.Now()
+	if p.state.connected() {
+		_, st.Unsent = p.waitingLocked()
+	}
+	switch {
+	case p.state == Live || p.state == Holding:
+		st.Cause, st.Detail = NoCause, ""
+		if p.state == Live {
+			st.LastLive = now
+		}
+		if !p.skippedAt.IsZero() && now.Sub(p.skippedAt) < slowFor {
+			st.Cause, st.Detail = Slow, "the destination takes less than the stream brings: frames were skipped up to a key frame; lower the bitrate"
+		}
+	case p.state == Stalled:
+		st.Cause, st.Detail = StalledPeer, "the destination has taken nothing for "+now.Sub(p.moved).Round(time.Second).String()
+	}
+	return st
+}

@@ -1,0 +1,90 @@
+package rtmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/simulcart/simulcart/relay"
+	"github.com/simulcart/simulcart/wire/flv"
+	wire "github.com/simulcart/simulcart/wire/rtmp"
+)
+
+// stuckAfter is how long a player may take nothing before its connection is closed.
+const stuckAfter = 10 * time.Second
+
+// Play serves one player of a stream, at once: nothing is collected.
+type Play struct {
+	Request *wire.Request // accepted by Run
+	Conn    *wire.Conn
+	Output  string // the reader's name in the counters
+}
+
+// Run accepts the request and carries the stream to the player until the session ends, the player leaves, or ctx ends; then
+// it returns nil. It closes the connection.
+func (p *Play) Run(ctx context.Context, s *relay.Stream) error {
+	defer p.Conn.Close()
+	if err := p.Request.Accept(); err != nil {
+		return fmt.Errorf("accept play: %w", err)
+	}
+	sn := newSender(s, p.Output, p.Conn, p.Request.StreamID, flv.Legacy)
+	defer sn.reader.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var reading sync.WaitGroup
+	reading.Go(func() { cancel(p.listen()) })
+	unblock := context.AfterFunc(ctx, func() { _ = p.Conn.NetConn().SetDeadline(time.Now()) })
+	err := p.carry(ctx, sn)
+	if errors.Is(err, relay.ErrEnded) {
+		_ = p.Conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout))
+		err = p.Request.EndPlay()
+	}
+	unblock()
+	_ = p.Conn.Close()
+	reading.Wait()
+	if ended := context.Cause(ctx); errors.Is(ended, errLeft) || errors.Is(ended, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// carry copies frames to the player.
+func (p *Play) carry(ctx context.Context, sn *sender) error {
+	for {
+		if _, _, err := sn.next(ctx); err != nil {
+			return err
+		}
+		_ = p.Conn.NetConn().SetWriteDeadline(time.Now().Add(stuckAfter))
+		if err := sn.flush(); err != nil {
+			return err
+		}
+	}
+}
+
+// errLeft is the end of a player that closed its stream or its connection.
+var errLeft = errors.New("the player left")
+
+// listen reads what the player says until it leaves.
+func (p *Play) listen() error {
+	for {
+		m, err := p.Conn.ReadMessage()
+		if err != nil {
+			return errLeft
+		}
+		if m.Type != wire.TypeCommand {
+			continue
+		}
+		cmd, err := wire.ParseCommand(m)
+		if err != nil {
+			return err
+		}
+		if wire.IsEnd(cmd) {
+			return errLeft
+		}
+		if err := p.Conn.Answer(cmd); err != nil {
+			return errLeft
+		}
+	}
+}

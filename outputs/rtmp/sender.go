@@ -1,0 +1,175 @@
+// Package rtmp carries streams over RTMP and RTMPS: [Push] publishes to a platform, [Play] serves a player.
+//
+// The flow of a frame, for both:
+//
+//  1. the stream's reader hands over all frames that wait, up to a bound;
+//  2. each frame's message is made once per stream, chunk size and codec form, and shared (relay.Derived, rtmp.Shared);
+//  3. the sender puts its own headers in front, adds sequence headers where a track is new, and writes all in one writev.
+package rtmp
+
+import (
+	"context"
+	"slices"
+
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/relay"
+	"github.com/simulcart/simulcart/wire/amf"
+	"github.com/simulcart/simulcart/wire/flv"
+	wire "github.com/simulcart/simulcart/wire/rtmp"
+)
+
+const (
+	batchBytes  = 256 << 10 // most that one write pins
+	batchFrames = 64        // room for the frames of one write to begin with
+	clockRate   = 1000      // RTMP counts milliseconds
+)
+
+// sender writes one reader's frames to one connection.
+type sender struct {
+	conn     *wire.Conn
+	streamID uint32 // message stream id
+	form     flv.Form
+	stream   *relay.Stream
+	reader   *relay.Reader
+	wrapped  bool // metadata goes as @setDataFrame, as publishers send it
+
+	shared    *relay.Derived[*wire.Shared]
+	origin    media.Time // of the session, to be added to all times
+	sent      [256]*media.Track
+	tracks    []*media.Track // that onMetaData told of
+	described bool           // onMetaData was sent
+	frames    []*media.Frame
+	batch     wire.Batch
+}
+
+// sharing is the key under which messages are shared: all that they depend on beside the frame.
+type sharing struct {
+	chunkSize int
+	form      flv.Form
+}
+
+// newSender subscribes to the stream under the output's name.
+func newSender(s *relay.Stream, output string, conn *wire.Conn, streamID uint32, form flv.Form) *sender {
+	reader := s.Subscribe(output, 0)
+	sn := &sender{conn: conn, streamID: streamID, form: form, stream: s, reader: reader}
+	sn.frames = make([]*media.Frame, 0, batchFrames)
+	return sn
+}
+
+// next waits for frames and puts them into the batch. skipped counts the frames that were jumped over before them.
+func (sn *sender) next(ctx context.Context) (first media.Time, skipped int, err error) {
+	frames, skipped, err := sn.reader.Next(ctx, sn.frames[:0], batchBytes)
+	if err != nil {
+		return 0, 0, err
+	}
+	sn.frames = frames
+	if sn.shared == nil {
+		sn.open()
+	}
+	sn.describe(frames[0])
+	for i, f := range frames {
+		if f.Track.Codec == media.Overlay {
+			continue
+		}
+		if sn.sent[f.Track.ID] != f.Track {
+			sn.configure(f)
+		}
+		if m := sn.message(f, sn.reader.First()+uint64(i)); m != nil {
+			sn.batch.Add(m, sn.streamID)
+		}
+	}
+	first = frames[0].DTS
+	clear(frames)
+	return first, skipped, nil
+}
+
+// open finds what is shared with other outputs, once the session's first frame is there.
+func (sn *sender) open() {
+	sn.origin = sn.reader.Origin()
+	s, form, size := sn.stream, sn.form, sn.conn.ChunkSize()
+	sn.shared = relay.Derive(s, sharing{size, form}, func(f *media.Frame) *wire.Shared { return message(f, s.Origin(), form, size) })
+}
+
+// message gives the shared message of a frame; nil where its codec has no form in RTMP. While the end of one session is still
+// read and the next has begun, what is shared counts from the next one's origin: then the message is the sender's own.
+func (sn *sender) message(f *media.Frame, seq uint64) *wire.Shared {
+	m := sn.shared.At(seq, f)
+	if m == nil || m.Timestamp() == uint32(timestamp(f.DTS, sn.origin)) {
+		return m
+	}
+	return message(f, sn.origin, sn.form, sn.conn.ChunkSize())
+}
+
+// flush writes the batch.
+func (sn *sender) flush() error { return sn.conn.WriteBatch(&sn.batch) }
+
+// timestamp gives t on the stream's RTMP clock.
+func timestamp(t, origin media.Time) int64 {
+	return max(0, t.Ticks(clockRate)-origin.Ticks(clockRate))
+}
+
+// message makes the message of a frame; nil where the codec has no form in RTMP, which the pre-flight check tells.
+func message(f *media.Frame, origin media.Time, form flv.Form, chunkSize int) *wire.Shared {
+	var head []byte
+	var err error
+	kind := wire.TypeAudio
+	if f.Track.Codec.IsVideo() {
+		kind = wire.TypeVideo
+		composition := int32(f.PTS.Ticks(clockRate) - f.DTS.Ticks(clockRate))
+		head, err = flv.AppendVideoHeader(nil, form, f.Track.Codec, flv.Coded, f.Key, composition)
+	} else {
+		head, err = flv.AppendAudioHeader(nil, form, f.Track, flv.Coded, f.Data)
+	}
+	if err != nil {
+		return nil
+	}
+	return wire.Share(kind, timestamp(f.DTS, origin), head, f.Data, chunkSize)
+}
+
+// describe puts onMetaData in front of f, where it is due: at the start and when the tracks have changed.
+func (sn *sender) describe(f *media.Frame) {
+	tracks := sn.reader.Tracks()
+	if sn.described && slices.Equal(tracks, sn.tracks) {
+		return
+	}
+	sn.described, sn.tracks = true, slices.Clone(tracks)
+	var publisher amf.ECMA
+	for _, t := range tracks {
+		if t.Codec == media.Metadata {
+			v, _, _ := amf.Decode(t.Config) // what cannot be read is rebuilt
+			publisher, _ = v.(amf.ECMA)
+		}
+	}
+	var body []byte
+	if sn.wrapped {
+		body = amf.Append(body, "@setDataFrame")
+	}
+	body = amf.Append(body, "onMetaData", flv.BuildMetadata(tracks, publisher, sn.form))
+	m := wire.Message{Type: wire.TypeData, StreamID: sn.streamID, Timestamp: timestamp(f.DTS, sn.origin), Payload: body}
+	sn.batch.AddMessage(m, sn.conn.ChunkSize())
+}
+
+// configure puts the sequence header of f's track in front of f.
+func (sn *sender) configure(f *media.Frame) {
+	t := f.Track
+	sn.sent[t.ID] = t
+	if t.Config == nil {
+		return
+	}
+	var head []byte
+	var err error
+	m := wire.Message{Type: wire.TypeAudio, StreamID: sn.streamID, Timestamp: timestamp(f.DTS, sn.origin)}
+	if t.Codec.IsVideo() {
+		m.Type = wire.TypeVideo
+		head, err = flv.AppendVideoHeader(nil, sn.form, t.Codec, flv.SequenceStart, true, 0)
+	} else {
+		head, err = flv.AppendAudioHeader(nil, sn.form, t, flv.SequenceStart, nil)
+	}
+	if err == nil {
+		m.Payload, err = flv.AppendConfig(head, t)
+	}
+	if err != nil {
+		return // a codec without a form in RTMP: the pre-flight check tells
+	}
+	sn.batch.AddMessage(m, sn.conn.ChunkSize())
+}

@@ -1,0 +1,82 @@
+package rtmp
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// URL is an rtmp or rtmps address, taken apart as encoders do: the path is the application, and the stream key stands
+// beside it.
+type URL struct {
+	TLS  bool
+	Host string // name or address, without port
+	Port string
+	App  string // the path, without slashes around it; may hold slashes and a query
+}
+
+// ParseURL reads rtmp://host[:port]/app and rtmps://host[:port]/app. Default ports are 1935 and 443.
+func ParseURL(s string) (URL, error) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return URL{}, fmt.Errorf("parse rtmp URL: not a valid URL") // url's own error would print a key in the path
+	}
+	r := URL{Host: u.Hostname(), Port: u.Port()}
+	switch u.Scheme {
+	case "rtmp":
+		r.Port = orDefault(r.Port, "1935")
+	case "rtmps":
+		r.TLS, r.Port = true, orDefault(r.Port, "443")
+	default:
+		return URL{}, fmt.Errorf("parse rtmp URL: scheme %q, want rtmp or rtmps", u.Scheme)
+	}
+	if r.Host == "" {
+		return URL{}, fmt.Errorf("parse rtmp URL: no host")
+	}
+	r.App = strings.Trim(u.EscapedPath(), "/")
+	if u.RawQuery != "" {
+		r.App += "?" + u.RawQuery
+	}
+	return r, nil
+}
+
+func orDefault(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// Address is host and port to dial.
+func (u URL) Address() string { return net.JoinHostPort(u.Host, u.Port) }
+
+// String gives the URL as connect's tcUrl has it: with the port only where it is not the scheme's own.
+func (u URL) String() string {
+	scheme, port := "rtmp", "1935"
+	if u.TLS {
+		scheme, port = "rtmps", "443"
+	}
+	host := u.Host
+	switch {
+	case u.Port != port:
+		host = u.Address()
+	case strings.Contains(host, ":"):
+		host = "[" + host + "]"
+	}
+	return scheme + "://" + host + "/" + u.App
+}
+
+// Resolve reads the URL of a ReconnectRequest, which may be relative to u (Enhanced RTMP v2, "Reconnect Request"): a path
+// alone keeps scheme, host and port.
+func (u URL) Resolve(ref string) (URL, error) {
+	base, err := url.Parse(u.String())
+	if err != nil {
+		return URL{}, fmt.Errorf("parse rtmp URL: not a valid URL")
+	}
+	to, err := base.Parse(ref)
+	if err != nil {
+		return URL{}, fmt.Errorf("parse rtmp URL: not a valid URL")
+	}
+	return ParseURL(to.String())
+}
