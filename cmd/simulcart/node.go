@@ -90,7 +90,7 @@ func (n *node) listen() error {
 		}
 		opened, err := net.Listen("tcp", l.address)
 		if err != nil {
-			return fmt.Errorf("%s.listen: %w: is another program using the port? choose another one in the configuration", l.key, err)
+			return fmt.Errorf("%s.listen: %w: is another program using it? choose another port", l.key, err)
 		}
 		*l.to = opened
 	}
