@@ -32,8 +32,8 @@ func TestReconnect(t *testing.T) {
 		p.Kill()
 		g.awaitState(t, s, "holding")
 		begin := time.Now()
-		before := len(r.Sessions("maria")[0].Tags())
 		time.Sleep(gap)
+		before := len(r.Sessions("maria")[0].Tags()) // all that was published before the gap is out by now
 		p = mediatest.Publish(t, clip, g.publishURL(s))
 		g.awaitState(t, s, "live")
 		g.awaitLive(t, s)

@@ -44,6 +44,7 @@ func TestReload(t *testing.T) {
 	g.awaitLive(t, s)
 	g.awaitState(t, stream{id: "more"}, "idle") // the faulty file lacks it, and changed nothing
 
+	g.configure(t, g.yaml(s, stream{id: "more"}))
 	old := serverSerial(t, g)
 	want := g.ca.Issue(t, filepath.Join(g.dir, "server.crt"), filepath.Join(g.dir, "server.key"))
 	g.Signal(syscall.SIGHUP)
