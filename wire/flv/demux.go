@@ -2,6 +2,7 @@ package flv
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 
 	"github.com/simulcart/simulcart/media"
@@ -65,44 +66,42 @@ func (d *Demuxer) Demux(t Tag) (Demuxed, error) {
 }
 
 func (d *Demuxer) demuxVideo(t Tag) (got Demuxed, err error) {
-	d.videos, err = ParseVideo(t.Body, d.videos[:0])
-	if err != nil {
-		return got, err
-	}
+	d.videos, err = ParseVideo(t.Body, d.videos[:0]) // what was read before an error is good
 	for i := range d.videos {
 		v := &d.videos[i]
 		if v.TrackID != 0 {
 			d.extra(&got, fmt.Sprintf("video %d", v.TrackID), v.Kind == Coded)
 			continue
 		}
-		switch v.Kind {
-		case SequenceStart:
-			got.TracksChanged, err = d.configureVideo(v)
-		case Coded:
-			got.Frame, got.TracksChanged, err = d.videoFrame(t.Timestamp, v)
+		var fault error
+		switch {
+		case v.Kind == SequenceStart && len(v.Body) > 0: // FFmpeg sends an empty one first for AV1
+			got.TracksChanged, fault = d.configureVideo(v)
+		case v.Kind == Coded:
+			got.Frame, got.TracksChanged, fault = d.videoFrame(t.Timestamp, v)
 		}
+		err = cmp.Or(fault, err)
 	}
 	clear(d.videos)
 	return got, err
 }
 
 func (d *Demuxer) demuxAudio(t Tag) (got Demuxed, err error) {
-	d.audios, err = ParseAudio(t.Body, d.audios[:0])
-	if err != nil {
-		return got, err
-	}
+	d.audios, err = ParseAudio(t.Body, d.audios[:0]) // what was read before an error is good
 	for i := range d.audios {
 		a := &d.audios[i]
 		if a.TrackID != 0 {
 			d.extra(&got, fmt.Sprintf("audio %d", a.TrackID), a.Kind == Coded)
 			continue
 		}
-		switch a.Kind {
-		case SequenceStart:
-			got.TracksChanged, err = d.adopt(&d.audio, &d.audioHead, audioID, a.Codec, a.Body)
-		case Coded:
-			got.Frame, got.TracksChanged, err = d.audioFrame(t.Timestamp, a)
+		var fault error
+		switch {
+		case a.Kind == SequenceStart && len(a.Body) > 0:
+			got.TracksChanged, fault = d.adopt(&d.audio, &d.audioHead, audioID, a.Codec, a.Body)
+		case a.Kind == Coded:
+			got.Frame, got.TracksChanged, fault = d.audioFrame(t.Timestamp, a)
 		}
+		err = cmp.Or(fault, err)
 	}
 	clear(d.audios)
 	return got, err
@@ -157,7 +156,7 @@ func (d *Demuxer) videoFrame(ms int64, v *Video) (f *media.Frame, changed bool, 
 	if err != nil || len(data) == 0 {
 		return nil, changed, err
 	}
-	dts := media.FromTicks(ms, clockRate)
+	dts := media.FromTicks(ms, clockRate) + media.Time(v.NanoOffset)
 	return &media.Frame{
 		Track: d.video, DTS: dts, PTS: dts + media.FromTicks(max(0, int64(v.Composition)), clockRate), Key: v.Key, Data: data,
 	}, changed, nil
@@ -178,7 +177,7 @@ func (d *Demuxer) audioFrame(ms int64, a *Audio) (f *media.Frame, changed bool, 
 		}
 		d.audio, changed = t, true
 	}
-	at := media.FromTicks(ms, clockRate)
+	at := media.FromTicks(ms, clockRate) + media.Time(a.NanoOffset)
 	return &media.Frame{Track: d.audio, PTS: at, DTS: at, Data: a.Body}, changed, nil
 }
 
