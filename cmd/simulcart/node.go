@@ -82,8 +82,10 @@ func (n *node) listen() error {
 		key, address string
 		to           *net.Listener
 	}{
-		{"rtmp", n.config.RTMP.Listen, &n.rtmpListener}, {"rtmps", n.config.RTMPS.Listen, &n.rtmpsListener},
-		{"http", n.config.HTTP.Listen, &n.httpListener}, {"metrics", n.config.Metrics.Listen, &n.metricsListener},
+		{"rtmp", n.config.RTMP.Listen, &n.rtmpListener},
+		{"rtmps", n.config.RTMPS.Listen, &n.rtmpsListener},
+		{"http", n.config.HTTP.Listen, &n.httpListener},
+		{"metrics", n.config.Metrics.Listen, &n.metricsListener},
 	} {
 		if l.address == "" {
 			continue
@@ -243,10 +245,15 @@ func needRestart(old, now *config.Config) []string {
 		key  string
 		same bool
 	}{
-		{"rtmp.listen", old.RTMP == now.RTMP}, {"rtmps.listen", old.RTMPS.Listen == now.RTMPS.Listen},
-		{"http.listen", old.HTTP == now.HTTP}, {"metrics.listen", old.Metrics == now.Metrics},
-		{"log", old.Log == now.Log}, {"debug", old.Debug == now.Debug}, {"limits", old.Limits == now.Limits},
-		{"allow_private_destinations", old.AllowPrivateDestinations == now.AllowPrivateDestinations}, {"drain", old.Drain == now.Drain},
+		{"rtmp.listen", old.RTMP == now.RTMP},
+		{"rtmps.listen", old.RTMPS.Listen == now.RTMPS.Listen},
+		{"http.listen", old.HTTP == now.HTTP},
+		{"metrics.listen", old.Metrics == now.Metrics},
+		{"log", old.Log == now.Log},
+		{"debug", old.Debug == now.Debug},
+		{"limits", old.Limits == now.Limits},
+		{"allow_private_destinations", old.AllowPrivateDestinations == now.AllowPrivateDestinations},
+		{"drain", old.Drain == now.Drain},
 	} {
 		if !k.same {
 			keys = append(keys, k.key)
