@@ -85,7 +85,6 @@ type Applicant struct {
 // Configure makes a stream known, or changes its options; sessions go on.
 func (g *Gate) Configure(stream string, o Options) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	if g.entries == nil {
 		g.entries = make(map[string]*entry)
 	}
@@ -94,6 +93,7 @@ func (g *Gate) Configure(stream string, o Options) {
 		e = &entry{gate: g, name: stream}
 		g.entries[stream] = e
 	}
+	g.mu.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.options = o
@@ -131,18 +131,23 @@ func (g *Gate) Admit(a Applicant) (*Publication, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, before, err := e.admit(a, time.Now())
+	got, err := e.admit(a, time.Now())
 	log := g.Log.With("stream", a.Stream, "remote", a.Remote, "protocol", a.Protocol)
-	switch {
+	switch before := got.before; {
 	case err != nil:
 		log.Warn("publisher refused", "err", err)
 		return nil, err
-	case before != nil:
+	case before != nil && !before.applicant.StandIn:
 		log.Info("publisher takes the stream over", "software", a.Software, "before", before.applicant.Remote)
+	case got.held:
+		log.Info("publisher continues the held session", "software", a.Software)
 	default:
 		log.Info("publisher accepted", "software", a.Software)
 	}
-	return p, nil
+	if got.damped {
+		log.Warn("publishers take the stream from each other, this one is kept", "keep", dampKeep)
+	}
+	return got.p, nil
 }
 
 // entry finds a stream's entry.
@@ -164,7 +169,9 @@ type entry struct {
 	gate *Gate
 	name string
 
-	mu        sync.Mutex // taken before the relay's own lock, which calls nothing of ours
+	// Taken before the relay's own lock, which calls nothing of ours: a frame's place on the line and in the log is one step,
+	// and a publisher that was fenced has written nothing afterwards.
+	mu        sync.Mutex
 	options   Options
 	current   *Publication
 	session   *session
@@ -172,6 +179,7 @@ type entry struct {
 	takeovers []time.Time // those that count, within dampWindow
 	keepUntil time.Time
 	realLeft  time.Time // when a publisher that is no stand-in left last
+	closed    error     // why nobody is admitted any more
 }
 
 // session is one publish of the stream, from its acceptance to its end.
@@ -186,69 +194,101 @@ type session struct {
 	holdUntil time.Time
 }
 
-// admit decides on an applicant; before is the publisher whose place it takes.
-func (e *entry) admit(a Applicant, now time.Time) (p, before *Publication, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.judgeLocked(a, now); err != nil {
-		return nil, nil, err
-	}
-	out, err := e.gate.Hub.Publish(e.name, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	if e.session == nil {
-		e.session = &session{id: newSessionID(), since: now}
-		e.counters.Sessions++
-	} else if e.session.hold != nil {
-		e.session.hold.Stop()
-		e.session.hold = nil
-	}
-	before = e.current
-	e.current = newPublication(e, a, out, now)
-	if before != nil {
-		before.leaveLocked(ErrFenced)
-	}
-	return e.current, before, nil
+// admission is what an applicant got.
+type admission struct {
+	p      *Publication
+	before *Publication // whose place it takes; nil: nobody's
+	held   bool         // it continues a session whose publisher was gone
+	damped bool         // it is kept for dampKeep
 }
 
-// judgeLocked says whether an applicant may have the stream now, and counts takeovers.
-func (e *entry) judgeLocked(a Applicant, now time.Time) error {
+// admit decides on an applicant.
+func (e *entry) admit(a Applicant, now time.Time) (got admission, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if got.damped, err = e.judgeLocked(a, now); err != nil {
+		return got, err
+	}
+	var tracks []*media.Track // those of the publisher before, until this one has announced its own
+	if e.session != nil {
+		tracks = e.session.tracks
+	}
+	out, err := e.gate.Hub.Publish(e.name, tracks)
+	if err != nil {
+		return got, err
+	}
+	s := e.session
+	switch {
+	case s == nil:
+		s = &session{id: newSessionID(), since: now}
+		e.session = s
+		e.counters.Sessions++
+	case s.hold != nil:
+		s.hold.Stop()
+		s.hold, got.held = nil, true
+	}
+	s.video, s.audio = meter{}, meter{}
+	got.before = e.current
+	got.p = newPublication(e, a, out, now)
+	e.current = got.p
+	if got.before != nil {
+		got.before.leaveLocked(ErrFenced)
+	}
+	return got, nil
+}
+
+// judgeLocked says whether an applicant may have the stream now, and counts takeovers; damped says that it is one too many,
+// and the last one for a while.
+func (e *entry) judgeLocked(a Applicant, now time.Time) (damped bool, err error) {
 	held := e.current
 	switch {
-	case a.StandIn && (held != nil || now.Sub(e.realLeft) < e.options.Hold && !e.realLeft.IsZero()):
-		return ErrBusy
+	case e.closed != nil:
+		return false, e.closed
+	case a.StandIn && (held != nil || !e.realLeft.IsZero() && now.Sub(e.realLeft) < e.options.Hold):
+		return false, ErrBusy
 	case held == nil || held.applicant.StandIn:
-		return nil
+		return false, nil
 	case e.options.Policy == Reject:
-		return ErrBusy
+		return false, ErrBusy
 	case now.Before(e.keepUntil):
-		return ErrContested
+		return false, ErrContested
 	}
 	e.counters.Takeovers++
 	if now.Sub(held.lastMedia) > dampActive {
-		return nil
+		return false, nil
 	}
 	for len(e.takeovers) > 0 && now.Sub(e.takeovers[0]) > dampWindow {
 		e.takeovers = e.takeovers[1:]
 	}
 	e.takeovers = append(e.takeovers, now)
-	if len(e.takeovers) >= dampCount {
-		e.takeovers, e.keepUntil = nil, now.Add(dampKeep)
-		// The one that comes now is the one that is kept.
+	if len(e.takeovers) < dampCount {
+		return false, nil
 	}
-	return nil
+	e.takeovers, e.keepUntil = nil, now.Add(dampKeep)
+	return true, nil
 }
 
 // leave is the end of a publication: clean says that the encoder ended the stream itself.
 func (e *entry) leave(p *Publication, clean bool) {
+	left, held := e.withdraw(p, clean, time.Now())
+	log := e.gate.Log.With("stream", e.name, "remote", p.applicant.Remote)
+	switch {
+	case !left: // fenced before
+	case held > 0:
+		log.Warn("publisher is gone, session held", "clean", clean, "hold", held)
+	default:
+		log.Info("publisher is gone, session ended", "clean", clean)
+	}
+}
+
+// withdraw takes the stream from p, if p has it, and ends or holds the session; held is for how long.
+func (e *entry) withdraw(p *Publication, clean bool, now time.Time) (left bool, held time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.current != p {
-		return // fenced before
+		return false, 0
 	}
 	e.current = nil
-	now := time.Now()
 	if !p.applicant.StandIn {
 		e.realLeft = now
 	}
@@ -257,18 +297,19 @@ func (e *entry) leave(p *Publication, clean bool) {
 	if hold <= 0 || clean && e.options.OnEnd == EndSession {
 		p.out.End()
 		e.session = nil
-		return
+		return true, 0
 	}
 	p.out.Leave()
 	s := e.session
 	s.holdUntil = now.Add(hold)
 	s.hold = time.AfterFunc(hold, func() { e.expire(s) })
+	return true, hold
 }
 
-// expire ends a session whose hold time is over.
+// expire ends a session whose hold time is over. It may come late: when a publisher was back already, or is gone again.
 func (e *entry) expire(s *session) {
 	e.mu.Lock()
-	over := e.session == s && e.current == nil
+	over := e.session == s && e.current == nil && !time.Now().Before(s.holdUntil)
 	if over {
 		e.session = nil
 		e.gate.Hub.Stream(e.name).EndSession()
@@ -279,14 +320,14 @@ func (e *entry) expire(s *session) {
 	}
 }
 
-// close ends the session, whoever publishes.
+// close ends the session, whoever publishes, and admits nobody any more.
 func (e *entry) close(reason error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.closed = reason
 	if p := e.current; p != nil {
 		e.current = nil
 		p.leaveLocked(reason)
-		p.out.End()
 	}
 	if s := e.session; s != nil {
 		e.session = nil

@@ -11,13 +11,14 @@ const (
 	keySpan   = 4 // key frame distances that are remembered
 )
 
-// meter measures one kind of track (video or audio) of a session as it arrives.
+// meter measures one kind of track (video or audio) of a publisher as it arrives.
 type meter struct {
 	bytes   [meterSpan + 1]uint64 // by second of arrival; the newest is still filling
 	frames  [meterSpan + 1]uint64
 	second  int64 // which second the newest bucket is, since began
 	began   time.Time
-	newest  media.Time // PTS
+	started bool       // newest is set
+	newest  media.Time // highest PTS
 	keys    [keySpan]media.Time
 	keyed   int // key frames seen
 	lastKey media.Time
@@ -30,8 +31,12 @@ func (m *meter) add(f *media.Frame, arrival time.Time) {
 	i := m.second % (meterSpan + 1)
 	m.bytes[i] += uint64(len(f.Data))
 	m.frames[i]++
-	m.newest = f.PTS
-	m.reorder = m.reorder || f.PTS != f.DTS
+	if !m.started || f.PTS > m.newest {
+		m.newest = f.PTS
+	} else {
+		m.reorder = true
+	}
+	m.started = true
 	if !f.Key {
 		return
 	}

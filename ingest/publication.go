@@ -10,10 +10,8 @@ import (
 )
 
 const (
-	audioGroup   = media.Time(2 * time.Second)        // distance of group starts in a stream without video
-	waitForVideo = media.Time(time.Second)            // audio waits so long for a first picture before it is taken for all there is
-	waitForAudio = 500 * media.Time(time.Millisecond) // the first picture waits so long for sound that was announced
-	mostHeld     = 1024                               // frames held before the line begins
+	audioGroup   = media.Time(2 * time.Second) // distance of group starts in a stream without video
+	sayJumpsEach = time.Second                 // jumps are said once in this time, with their number
 )
 
 // Drop is why a frame was not relayed. The set is closed.
@@ -41,34 +39,38 @@ type Publication struct {
 	applicant Applicant
 	out       *relay.Publisher
 	since     time.Time
-	done      chan struct{} // closed when the stream is lost
-	reason    error         // why, once done is closed
+	done      chan struct{} // closed when the stream is lost or given back
+	reason    error         // why it was lost, once done is closed
 	left      atomic.Bool
 
 	// guarded by entry.mu
 	lastMedia time.Time
-	aligned   bool // the line has begun
-	held      []heldFrame
-	hasVideo  bool // a video track was announced
-	hasAudio  bool
+	opening   opening
+	aligned   bool       // the line has begun
+	soundOnly bool       // it began without video, and no video key frame has come since
 	grouped   bool       // lastGroup is set
 	lastGroup media.Time // of a stream without video
+	jumps     jumps      // not said yet
+	jumpsSaid time.Time
 }
 
-// heldFrame waits for the line to begin.
-type heldFrame struct {
-	frame   *media.Frame
-	arrival time.Time
+// jumps are changes of the publisher's clock, to be logged.
+type jumps struct {
+	count int
+	codec media.Codec // of the last one's track
+	own   media.Time  // DTS of its first frame, by the publisher's clock
+	pts   media.Time  // of that frame, media time
 }
 
 func newPublication(e *entry, a Applicant, out *relay.Publisher, now time.Time) *Publication {
 	return &Publication{entry: e, applicant: a, out: out, since: now, done: make(chan struct{})}
 }
 
-// Done is closed when the stream is lost to another publisher, removed, or drained; [Publication.Reason] says which.
+// Done is closed when the stream is lost to another publisher, removed, or drained, as [Publication.Reason] says, and by
+// [Publication.Close].
 func (p *Publication) Done() <-chan struct{} { return p.done }
 
-// Reason is why Done was closed.
+// Reason is why the stream was lost; nil while it is not, and where the publisher gave it back itself.
 func (p *Publication) Reason() error {
 	select {
 	case <-p.done:
@@ -78,7 +80,8 @@ func (p *Publication) Reason() error {
 	}
 }
 
-// Close gives the stream back. clean says that the encoder ended its stream itself, rather than being lost. It is idempotent.
+// Close gives the stream back. clean says that the encoder ended its stream itself, rather than being lost. It is idempotent:
+// the first call counts.
 func (p *Publication) Close(clean bool) {
 	if p.left.CompareAndSwap(false, true) {
 		p.entry.leave(p, clean)
@@ -87,13 +90,9 @@ func (p *Publication) Close(clean bool) {
 
 // leaveLocked tells the publisher's goroutine that the stream is not its own any more.
 func (p *Publication) leaveLocked(reason error) {
-	p.held = nil
-	select {
-	case <-p.done:
-	default:
-		p.reason = reason
-		close(p.done)
-	}
+	p.opening = opening{}
+	p.reason = reason
+	close(p.done)
 }
 
 // SetTracks announces the tracks as the publisher now has them. It is called before the first frame of a new track, and
@@ -106,29 +105,40 @@ func (p *Publication) SetTracks(tracks []*media.Track) {
 		return
 	}
 	e.session.tracks = slices.Clone(tracks)
-	for _, t := range tracks {
-		p.hasVideo = p.hasVideo || t.Codec.IsVideo()
-		p.hasAudio = p.hasAudio || t.Codec.IsAudio()
-	}
+	p.opening.announce(tracks)
 	p.out.SetTracks(e.session.tracks)
 }
 
 // WriteFrame relays f, whose times are the publisher's own; it owns f from now on. It returns [ErrFenced] and its like once
 // the stream is lost; what is dropped otherwise is counted and is no error.
 func (p *Publication) WriteFrame(f *media.Frame) error {
+	said, err := p.write(f, time.Now())
+	if said.count > 0 {
+		p.entry.gate.Log.Warn("publisher's time jumped, the stream goes on", "stream", p.entry.name, "remote", p.applicant.Remote,
+			"jumps", said.count, "track", said.codec.String(), "publisher_time", said.own.String(), "pts", said.pts.String())
+	}
+	return err
+}
+
+// write is WriteFrame without the log: it gives the jumps to be said.
+func (p *Publication) write(f *media.Frame, now time.Time) (said jumps, err error) {
 	e := p.entry
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := time.Now()
 	if e.current != p {
 		e.counters.Dropped[DropFenced]++
-		return p.Reason()
+		return said, p.reason
 	}
 	p.lastMedia = now
 	if p.aligned {
-		return p.relayLocked(f, now)
+		err = p.relayLocked(f, now)
+	} else {
+		err = p.alignLocked(f, now)
 	}
-	return p.alignLocked(f, now)
+	if p.jumps.count > 0 && now.Sub(p.jumpsSaid) >= sayJumpsEach {
+		said, p.jumps, p.jumpsSaid = p.jumps, jumps{}, now
+	}
+	return said, err
 }
 
 // Drop counts a frame or message that the protocol could not relay.
@@ -138,71 +148,52 @@ func (p *Publication) Drop(why Drop) {
 	p.entry.counters.Dropped[why]++
 }
 
-// isClockLocked says whether f's track is the clock track.
-func (p *Publication) isClockLocked(f *media.Frame) bool {
-	return f.Track.Codec.IsVideo() || !p.hasVideo
-}
-
-// alignLocked holds frames until the line can begin: at the first video key frame, once the sound beside it is here too, or
-// at the first sound, when no video comes. Then it lets them all go, in decode order.
+// alignLocked holds frames until the line can begin, then lets them all go, in decode order.
 func (p *Publication) alignLocked(f *media.Frame, now time.Time) error {
-	line := &p.entry.session.line
-	if f.Track.Codec.IsVideo() && !f.Key && !p.holdsLocked(media.Codec.IsVideo) || len(p.held) == mostHeld {
-		p.entry.counters.Dropped[DropBeforeKey]++
+	e := p.entry
+	if !p.opening.hold(f, now) {
+		e.counters.Dropped[DropBeforeKey]++
 		return nil
 	}
-	p.held = append(p.held, heldFrame{f, now})
-	first := p.firstLocked(f)
+	first := p.opening.start()
 	if first == nil {
 		return nil
 	}
+	line := &e.session.line
 	line.align(first.frame, first.arrival)
-	p.aligned = true
-	held := p.held
-	p.held = nil
-	slices.SortStableFunc(held, func(a, b heldFrame) int { return int(a.frame.DTS - b.frame.DTS) })
+	p.aligned, p.soundOnly = true, first.frame.Track.Codec.IsAudio()
+	held := p.opening.take()
+	for _, h := range held {
+		line.expect(h.frame, h.arrival)
+	}
 	for _, h := range held {
 		if !line.follows(h.frame) {
-			p.entry.counters.Dropped[DropBeforeKey]++
+			e.counters.Dropped[DropBeforeKey]++
 			continue
 		}
 		if err := p.relayLocked(h.frame, h.arrival); err != nil {
 			return err
 		}
 	}
-	p.out.SetWall(line.newest, now.Round(0))
+	p.out.SetWall(line.newest, line.at)
 	return nil
-}
-
-// firstLocked gives the frame at which the line begins, nil while it is too early to say.
-func (p *Publication) firstLocked(newest *media.Frame) *heldFrame {
-	for i, h := range p.held {
-		if h.frame.Track.Codec.IsVideo() {
-			complete := !p.hasAudio || p.holdsLocked(media.Codec.IsAudio) || newest.DTS-h.frame.DTS > waitForAudio
-			if !complete {
-				return nil
-			}
-			return &p.held[i]
-		}
-	}
-	if !p.hasVideo && newest.DTS-p.held[0].frame.DTS > waitForVideo || len(p.held) == mostHeld {
-		p.hasVideo = false
-		return &p.held[0]
-	}
-	return nil
-}
-
-// holdsLocked says whether a frame of that kind is among those held.
-func (p *Publication) holdsLocked(kind func(media.Codec) bool) bool {
-	return slices.ContainsFunc(p.held, func(h heldFrame) bool { return kind(h.frame.Track.Codec) })
 }
 
 // relayLocked puts f on the timeline and hands it on.
 func (p *Publication) relayLocked(f *media.Frame, arrival time.Time) error {
 	e := p.entry
-	clock, audio := p.isClockLocked(f), f.Track.Codec.IsAudio()
+	audio := f.Track.Codec.IsAudio()
+	if p.soundOnly && !audio {
+		if !f.Key {
+			e.counters.Dropped[DropBeforeKey]++
+			return nil
+		}
+		p.soundOnly = false
+	}
+	clock := !audio || p.soundOnly
 	f.Key = f.Key || clock && audio // sound can be joined anywhere
-	switch e.session.line.place(f, clock, arrival) {
+	line, own := &e.session.line, f.DTS
+	switch line.place(f, clock, arrival) {
 	case jumped:
 		e.counters.Dropped[DropJump]++
 		return nil
@@ -210,7 +201,10 @@ func (p *Publication) relayLocked(f *media.Frame, arrival time.Time) error {
 		e.counters.Clamped++
 	case rebased:
 		e.counters.TimeJumps++
-		p.out.SetWall(f.PTS, time.Now().Round(0))
+		p.jumps = jumps{count: p.jumps.count + 1, codec: f.Track.Codec, own: own, pts: f.PTS}
+		if clock {
+			p.out.SetWall(line.newest, line.at)
+		}
 	}
 	if audio {
 		f.Key = clock && p.startsGroupLocked(f)

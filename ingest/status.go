@@ -94,7 +94,7 @@ func (e *entry) statusLocked(now time.Time) Status {
 	}
 	st.Session, st.Since, st.Tracks, st.Newest = s.id, s.since, s.tracks, s.line.newest
 	st.Video, st.Audio = s.video.ratesNow(now), s.audio.ratesNow(now)
-	if s.video.keyed > 0 && !s.audio.began.IsZero() {
+	if s.video.started && s.audio.started {
 		st.Skew = s.audio.newest - s.video.newest
 	}
 	p := e.current
@@ -102,7 +102,7 @@ func (e *entry) statusLocked(now time.Time) Status {
 	case p == nil:
 		st.State, st.HoldUntil = Holding, s.holdUntil
 		return st
-	case now.Sub(p.lastMedia) > stalledAfter && now.Sub(p.since) > stalledAfter:
+	case now.Sub(p.lastMedia) >= stalledAfter && now.Sub(p.since) >= stalledAfter:
 		st.State = Stalled
 	default:
 		st.State = Live

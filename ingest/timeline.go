@@ -7,9 +7,10 @@ import (
 )
 
 const (
-	tick        = media.Millisecond       // the least that output time rises by: the tick of RTMP
-	smallStep   = 100 * media.Millisecond // a step back below this is clamped, not a jump
-	forwardRoom = media.Time(time.Second) // a step forward that runs further ahead of arrival than this is a jump
+	tick        = media.Millisecond            // the least that output time rises by: the tick of RTMP
+	smallStep   = 100 * media.Millisecond      // a step back below this is clamped, not a jump
+	forwardRoom = media.Time(time.Second)      // a step forward that runs further ahead of arrival than this is a jump
+	mostApart   = 10 * media.Time(time.Second) // how far the tracks of a publisher may run apart as it sends them
 )
 
 // timeline maps publishers' clocks to one session's media time (DESIGN.md, Time). It lives as long as the session; each
@@ -19,24 +20,24 @@ const (
 //	aligning ──────────────▶ running ──▶ (a jump) ──▶ jumped ──────▶ running
 //	  frames are held        frames pass               frames are dropped
 //
-// A line is one offset per track, publisher's clock to media time. All tracks have the same one, unless a track jumped
-// alone.
+// A line is an offset, publisher's clock to media time. All tracks have the same one, unless a track jumped alone.
 type timeline struct {
 	started bool
-	newest  media.Time            // highest PTS given out
-	at      time.Time             // when that was
-	last    map[uint8]*media.Time // DTS last given out, by track id
+	newest  media.Time           // highest PTS given out
+	at      time.Time            // when that frame arrived
+	last    map[uint8]media.Time // DTS last given out, by track id
 
-	offsets map[uint8]*lane
-	lead    media.Time // most that media ran ahead of arrival on this line
-	zero    time.Time  // arrival is counted from here
+	offset media.Time      // of the line, for tracks that join it
+	lanes  map[uint8]*lane // by track id
+	lead   media.Time      // most that media ran ahead of arrival on this line
+	zero   time.Time       // arrival is counted from here
 }
 
 // lane is one track's part of a line.
 type lane struct {
-	offset media.Time
-	jumped bool // its time does not fit; frames are dropped until a key frame
-	alone  bool // it jumped while the clock track did not: it gets an offset of its own
+	offset   media.Time
+	jumped   bool // its time does not fit; frames are dropped until a key frame
+	released bool // a key frame of the clock track came since and fits: this track jumped alone, and may have its own offset
 }
 
 // verdict is what the timeline says of a frame. The set is closed.
@@ -53,20 +54,23 @@ const (
 // 0; a returning or another publisher continues after the time that has passed since the newest frame.
 func (t *timeline) align(first *media.Frame, arrival time.Time) {
 	if t.last == nil {
-		t.last = make(map[uint8]*media.Time)
+		t.last = make(map[uint8]media.Time)
 	}
-	offset := -first.PTS
+	t.offset = -first.PTS
 	if t.started {
-		elapsed := max(media.Time(arrival.Sub(t.at)), tick)
-		offset = t.newest + elapsed - first.PTS
+		t.offset = t.next(arrival) - first.PTS
 		for _, last := range t.last {
-			offset = max(offset, *last+tick-first.DTS)
+			t.offset = max(t.offset, last+tick-first.DTS)
 		}
-		offset = ceil(offset)
+		t.offset = ceil(t.offset)
 	}
-	t.offsets = map[uint8]*lane{}
-	t.zero, t.lead = arrival, first.DTS+offset
-	t.lane(first.Track.ID, offset)
+	t.lanes = make(map[uint8]*lane)
+	t.zero, t.lead = arrival, first.DTS+t.offset
+}
+
+// next is the media time at which a line goes on: the newest, and what has passed since.
+func (t *timeline) next(arrival time.Time) media.Time {
+	return t.newest + max(media.Time(arrival.Sub(t.at)), tick)
 }
 
 // ceil rounds up to whole ticks, so that a publisher's own milliseconds stay whole.
@@ -77,44 +81,48 @@ func ceil(t media.Time) media.Time {
 	return t / tick * tick
 }
 
-// lane finds a track's lane; a track that is new to the line joins it with the offset given.
-func (t *timeline) lane(id uint8, offset media.Time) *lane {
-	l := t.offsets[id]
+// lane finds a track's lane; a track that is new to the line joins it with the line's offset.
+func (t *timeline) lane(id uint8) *lane {
+	l := t.lanes[id]
 	if l == nil {
-		l = &lane{offset: offset}
-		t.offsets[id] = l
+		l = &lane{offset: t.offset}
+		t.lanes[id] = l
 	}
 	return l
 }
 
-// shared gives the offset of the line for a track that joins it.
-func (t *timeline) shared() media.Time {
-	for _, l := range t.offsets {
-		if !l.alone {
-			return l.offset
-		}
+// expect learns from a frame that was held while the line had not begun how far the publisher's tracks run apart.
+func (t *timeline) expect(f *media.Frame, arrival time.Time) {
+	if ahead := t.ahead(f.DTS+t.offset, arrival); ahead <= t.lead+mostApart {
+		t.lead = max(t.lead, ahead)
 	}
-	return 0
+}
+
+// ahead is how far media time dts runs ahead of its arrival.
+func (t *timeline) ahead(dts media.Time, arrival time.Time) media.Time {
+	return dts - media.Time(arrival.Sub(t.zero))
+}
+
+// follows says whether a held frame can be placed on the line at all: its track's time must rise.
+func (t *timeline) follows(f *media.Frame) bool {
+	last, known := t.last[f.Track.ID]
+	return !known || f.DTS+t.lane(f.Track.ID).offset > last
 }
 
 // place turns f's times from the publisher's clock to media time, in place, or says that they jumped. clock says whether
 // f's track is the clock track: the video where there is one, else the audio.
 func (t *timeline) place(f *media.Frame, clock bool, arrival time.Time) verdict {
-	l := t.lane(f.Track.ID, t.shared())
+	l := t.lane(f.Track.ID)
 	v := t.fit(f, l, arrival)
 	switch {
-	case v != jumped && !l.jumped:
-	case v != jumped && (!clock || f.Key): // back on its line
-		l.jumped = false
-		if clock {
-			t.release()
-		}
-	case clock && f.Key:
+	case v != jumped && (!l.jumped || !clock || f.Key): // on the line, or back on it
+		l.jumped, l.released = false, false
+	case v == jumped && clock && f.Key:
 		t.align(f, arrival)
-		l, v = t.offsets[f.Track.ID], rebased
-	case !clock && l.alone:
-		l.offset = t.newest + max(media.Time(arrival.Sub(t.at)), tick) - f.DTS
-		l.jumped, v = false, rebased
+		l, v = t.lane(f.Track.ID), rebased
+	case v == jumped && l.released:
+		l.offset = ceil(t.next(arrival) - f.DTS)
+		l.jumped, l.released, v = false, false, rebased
 	default:
 		l.jumped = true
 		return jumped
@@ -129,22 +137,22 @@ func (t *timeline) place(f *media.Frame, clock bool, arrival time.Time) verdict 
 // fit says how f lies on its lane.
 func (t *timeline) fit(f *media.Frame, l *lane, arrival time.Time) verdict {
 	dts := f.DTS + l.offset
-	if last := t.last[f.Track.ID]; last != nil && dts <= *last {
-		if *last-dts < smallStep {
-			return clamped
-		}
+	last, known := t.last[f.Track.ID]
+	switch {
+	case known && dts <= last-smallStep:
 		return jumped
-	}
-	if dts-media.Time(arrival.Sub(t.zero)) > t.lead+forwardRoom {
+	case known && dts <= last:
+		return clamped
+	case t.ahead(dts, arrival) > t.lead+forwardRoom:
 		return jumped
 	}
 	return fits
 }
 
-// release lets tracks that jumped while the clock track fits continue with an offset of their own.
+// release lets the tracks that jumped, while the clock track did not, go on with an offset of their own.
 func (t *timeline) release() {
-	for _, l := range t.offsets {
-		l.alone = l.alone || l.jumped
+	for _, l := range t.lanes {
+		l.released = l.jumped
 	}
 }
 
@@ -152,26 +160,14 @@ func (t *timeline) release() {
 func (t *timeline) give(f *media.Frame, l *lane, v verdict, arrival time.Time) {
 	f.DTS += l.offset
 	f.PTS += l.offset
-	last := t.last[f.Track.ID]
-	switch {
-	case last == nil:
-		last = new(media.Time)
-		t.last[f.Track.ID] = last
-	case f.DTS <= *last:
-		f.DTS = *last + tick
+	if v == clamped {
+		f.DTS = t.last[f.Track.ID] + tick
+	} else {
+		t.lead = max(t.lead, t.ahead(f.DTS, arrival))
 	}
 	f.PTS = max(f.PTS, f.DTS)
-	*last = f.DTS
-	if v != clamped {
-		t.lead = max(t.lead, f.DTS-media.Time(arrival.Sub(t.zero)))
-	}
+	t.last[f.Track.ID] = f.DTS
 	if !t.started || f.PTS > t.newest {
 		t.started, t.newest, t.at = true, f.PTS, arrival
 	}
-}
-
-// follows says whether a held frame can be placed on the line at all: its track's time must rise.
-func (t *timeline) follows(f *media.Frame) bool {
-	last := t.last[f.Track.ID]
-	return last == nil || f.DTS+t.lane(f.Track.ID, t.shared()).offset > *last
 }
