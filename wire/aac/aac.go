@@ -7,7 +7,7 @@ import (
 
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/bits"
 )
 
 // ObjectType is audioObjectType, ISO/IEC 14496-3 table 1.17. The set is closed: objects that simulcart does not do have
@@ -93,7 +93,7 @@ var rates = [...]int{96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 160
 // ParseConfig reads an AudioSpecificConfig. Bytes behind it are ignored. Errors are [*wire.SyntaxError] where it breaks the format,
 // [*wire.UnsupportedError] for object types other than those named here.
 func ParseConfig(b []byte) (Config, error) {
-	r := h264.NewBitReader("aac config", b)
+	r := bits.NewReader("aac config", b)
 	c := Config{Object: readObject(r), Rate: readRate(r), ChannelConfig: uint8(r.Bits(4))}
 	if c.Object == objectSBR || c.Object == objectPS {
 		c.InFront, c.SBR = true, Present
@@ -130,7 +130,7 @@ func (c Config) Append(dst []byte) ([]byte, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	var w h264.BitWriter
+	var w bits.Writer
 	front := c.Object
 	if c.InFront {
 		front = objectSBR
@@ -218,7 +218,7 @@ const (
 )
 
 // readTail reads what is told behind the configuration proper. What is no extension there is ignored, as decoders do.
-func (c *Config) readTail(r *h264.BitReader) {
+func (c *Config) readTail(r *bits.Reader) {
 	if r.Left() < 17 || r.Bits(11) != syncSBR || readObject(r) != objectSBR {
 		return
 	}
@@ -236,7 +236,7 @@ func (c *Config) readTail(r *h264.BitReader) {
 }
 
 // readObject reads GetAudioObjectType, §1.6.2.1.
-func readObject(r *h264.BitReader) ObjectType {
+func readObject(r *bits.Reader) ObjectType {
 	t := r.Bits(5)
 	if t == 31 {
 		t = 32 + r.Bits(6)
@@ -244,7 +244,7 @@ func readObject(r *h264.BitReader) ObjectType {
 	return ObjectType(t)
 }
 
-func readRate(r *h264.BitReader) int {
+func readRate(r *bits.Reader) int {
 	index := int(r.Bits(4))
 	rate := 0
 	switch {
@@ -259,7 +259,7 @@ func readRate(r *h264.BitReader) int {
 	return rate
 }
 
-func writeRate(w *h264.BitWriter, rate int) {
+func writeRate(w *bits.Writer, rate int) {
 	if index := slices.Index(rates[:], rate); index >= 0 {
 		w.Bits(uint32(index), 4)
 		return
@@ -284,7 +284,7 @@ func channelsOf(config uint8) int {
 }
 
 // readChannels counts the channels, in a program_config_element (§4.4.1.1) where the configuration is 0.
-func readChannels(r *h264.BitReader, config uint8) int {
+func readChannels(r *bits.Reader, config uint8) int {
 	if config != 0 {
 		n := channelsOf(config)
 		if n == 0 {

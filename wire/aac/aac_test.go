@@ -13,7 +13,7 @@ import (
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/aac"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/bits"
 )
 
 // golden is a configuration that ffmpeg's encoder made and what ffprobe says of it.
@@ -175,7 +175,7 @@ func TestOtherFormsAreRead(t *testing.T) {
 }
 
 func TestProgramConfig(t *testing.T) {
-	var w h264.BitWriter
+	var w bits.Writer
 	w.Bits(2, 5) // LC
 	w.Bits(3, 4) // 48 kHz
 	w.Bits(0, 4)

@@ -14,7 +14,7 @@ import (
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/av1"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/bits"
 )
 
 // golden is an av1C of libaom or SVT-AV1 and what ffprobe says of it.
@@ -144,7 +144,7 @@ func TestProfileAndLevel(t *testing.T) {
 }
 
 func TestParseSequence(t *testing.T) {
-	var timed h264.BitWriter
+	var timed bits.Writer
 	timed.Bits(0b00000, 5) // profile 0, no still picture
 	timed.Flag(true)       // timing
 	timed.Bits(1001, 32)
@@ -172,7 +172,7 @@ func TestParseSequence(t *testing.T) {
 	timed.Bits(1279, 11)
 	timed.Bits(719, 11)
 
-	var still h264.BitWriter
+	var still bits.Writer
 	still.Bits(0b01011, 5)
 	still.Bits(8, 5)
 	still.Bits(15, 4)
@@ -180,7 +180,7 @@ func TestParseSequence(t *testing.T) {
 	still.Bits(65535, 16)
 	still.Bits(0, 1)
 
-	var uneven h264.BitWriter
+	var uneven bits.Writer
 	uneven.Bits(0b00000, 5)
 	uneven.Flag(true)
 	uneven.Bits(1, 32)

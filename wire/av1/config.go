@@ -6,7 +6,7 @@ import (
 
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/bits"
 )
 
 // Config is the AV1CodecConfigurationRecord, AV1 in ISO base media §2.3.3:
@@ -45,7 +45,7 @@ func ParseConfig(av1C []byte) (Config, error) {
 	if v := av1C[0] & 127; v != 1 {
 		return Config{}, &wire.UnsupportedError{Format: "av1 av1C", Msg: fmt.Sprintf("version %d, not 1", v)}
 	}
-	r := h264.NewBitReader("av1 av1C", av1C[1:4])
+	r := bits.NewReader("av1 av1C", av1C[1:4])
 	c := Config{
 		Profile: uint8(r.Bits(3)), LevelIndex: uint8(r.Bits(5)),
 		HighTier: r.Flag(), HighBitDepth: r.Flag(), TwelveBit: r.Flag(), Monochrome: r.Flag(),
@@ -63,7 +63,7 @@ func ParseConfig(av1C []byte) (Config, error) {
 
 // Append writes the av1C behind dst. Fields are cut to their widths.
 func (c Config) Append(dst []byte) []byte {
-	var w h264.BitWriter
+	var w bits.Writer
 	w.Bits(0x81, 8)
 	w.Bits(uint32(c.Profile), 3)
 	w.Bits(uint32(c.LevelIndex), 5)

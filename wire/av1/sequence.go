@@ -1,6 +1,6 @@
 package av1
 
-import "github.com/simulcart/simulcart/wire/h264"
+import "github.com/simulcart/simulcart/wire/bits"
 
 // Sequence is what simulcart reads of a sequence header OBU, AV1 §5.5.1.
 type Sequence struct {
@@ -16,7 +16,7 @@ type Sequence struct {
 
 // ParseSequence reads the payload of a sequence header OBU. Offsets in its errors count from the payload's start.
 func ParseSequence(payload []byte) (Sequence, error) {
-	r := h264.NewBitReader("av1 sequence header", payload)
+	r := bits.NewReader("av1 sequence header", payload)
 	s := Sequence{Profile: uint8(r.Bits(3))}
 	r.Skip(1)     // still_picture
 	if r.Flag() { // reduced_still_picture_header
@@ -41,7 +41,7 @@ func (s Sequence) FrameRate() float64 {
 }
 
 // readOperation reads timing and the operating points, the first of which counts.
-func (s *Sequence) readOperation(r *h264.BitReader) {
+func (s *Sequence) readOperation(r *bits.Reader) {
 	delayBits := 0
 	decoderModel := false
 	if r.Flag() { // timing_info_present_flag

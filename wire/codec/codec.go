@@ -13,6 +13,7 @@ import (
 	"github.com/simulcart/simulcart/wire/h264"
 	"github.com/simulcart/simulcart/wire/hevc"
 	"github.com/simulcart/simulcart/wire/mp3"
+	"github.com/simulcart/simulcart/wire/nal"
 	"github.com/simulcart/simulcart/wire/opus"
 	"github.com/simulcart/simulcart/wire/vp9"
 )
@@ -25,7 +26,7 @@ const VideoRate = 90000
 // and flags, AudioSpecificConfig, dOps (also from an OpusHead), STREAMINFO alone (also from a header with magic). VP8 has no
 // configuration: what is given is ignored. The clock of sound is the sampling rate, for HE-AAC that of the core.
 //
-// Errors wrap a [*wire.SyntaxError] or [*wire.UnsupportedError] of the configuration's format. MP3 tracks come from [MP3Track].
+// A parameter set that cannot be read leaves Format empty. Errors wrap a [*wire.SyntaxError] or [*wire.UnsupportedError] of the configuration's format. MP3 tracks come from [MP3Track].
 func NewTrack(id uint8, c media.Codec, config []byte) (*media.Track, error) {
 	t := &media.Track{ID: id, Codec: c, ClockRate: VideoRate}
 	var err error
@@ -85,10 +86,8 @@ func LengthSize(c media.Codec, config []byte) (int, error) {
 // or a part of it unless lengths had to grow or a delimiter stood inside. Errors are [*wire.SyntaxError].
 func FrameData(c media.Codec, lengthSize int, data []byte) ([]byte, error) {
 	switch c {
-	case media.H264:
-		return h264.Relength(data, lengthSize)
-	case media.HEVC:
-		return hevc.Relength(data, lengthSize)
+	case media.H264, media.HEVC:
+		return nal.Relength(data, lengthSize)
 	case media.AV1:
 		return av1.WithoutTemporalDelimiters(data)
 	}
@@ -128,8 +127,8 @@ func setH264(t *media.Track, config []byte) error {
 	}
 	c.LengthSize = 4
 	t.Config = c.Append(nil)
-	t.Format, err = h264.Format(t.Config)
-	return err
+	t.Format = told(h264.Format(t.Config))
+	return nil
 }
 
 func setHEVC(t *media.Track, config []byte) error {
@@ -139,8 +138,17 @@ func setHEVC(t *media.Track, config []byte) error {
 	}
 	c.LengthSize = 4
 	t.Config = c.Append(nil)
-	t.Format, err = hevc.Format(t.Config)
-	return err
+	t.Format = told(hevc.Format(t.Config))
+	return nil
+}
+
+// told gives what a parameter set tells of its pictures, or that it tells nothing: one that we cannot read whole, as some
+// encoders write them, is no reason to keep a stream from decoders that can.
+func told(f media.Format, err error) media.Format {
+	if err != nil {
+		return media.Format{Reorder: -1}
+	}
+	return f
 }
 
 func setVP9(t *media.Track, config []byte) error {

@@ -99,16 +99,25 @@ func TestNewTrackRefuses(t *testing.T) {
 			}
 		})
 	}
-	t.Run("sets that are none", func(t *testing.T) {
-		for c, config := range map[media.Codec]string{
-			media.H264: "0164002affe000",
-			media.HEVC: "01016000000090000000000000f000fcfdf8f800000f00",
-		} {
-			if got, err := codec.NewTrack(1, c, unhex(t, config)); err == nil {
-				t.Errorf("got %v", got)
+}
+
+// A stream whose parameter sets we cannot read is still relayed: decoders may read more than we do.
+func TestNewTrackOfUnreadableSets(t *testing.T) {
+	for name, c := range map[string]struct {
+		codec  media.Codec
+		config string
+	}{
+		"H.264 without sets":   {media.H264, "0164002affe000"},
+		"H.264 with a cut SPS": {media.H264, "0164002affe1000367640001000168"},
+		"HEVC without sets":    {media.HEVC, "01016000000090000000000000f000fcfdf8f800000f00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := codec.NewTrack(1, c.codec, unhex(t, c.config))
+			if err != nil || got.Format != (media.Format{Reorder: -1}) || len(got.Config) == 0 {
+				t.Errorf("got %+v, %v; want a track that tells nothing of its pictures", got, err)
 			}
-		}
-	})
+		})
+	}
 }
 
 func TestMP3Track(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/bits"
 )
 
 const (
@@ -55,7 +55,7 @@ func ParseConfig(b []byte) (Info, error) {
 			Format: "flac header", Offset: int64(at), Msg: fmt.Sprintf("%d bytes needed, %d there", infoSize, len(b)-at),
 		}
 	}
-	r := h264.NewBitReader("flac STREAMINFO", b[at:])
+	r := bits.NewReader("flac STREAMINFO", b[at:])
 	info := Info{
 		MinBlock: uint16(r.Bits(16)), MaxBlock: uint16(r.Bits(16)), MinFrame: r.Bits(24), MaxFrame: r.Bits(24),
 		Rate: int(r.Bits(20)), Channels: 1 + int(r.Bits(3)), SampleBits: 1 + int(r.Bits(5)),
@@ -75,7 +75,7 @@ func ParseConfig(b []byte) (Info, error) {
 
 // Append writes STREAMINFO alone, 34 bytes, behind dst. Fields are cut to their widths.
 func (i Info) Append(dst []byte) []byte {
-	var w h264.BitWriter
+	var w bits.Writer
 	w.Bits(uint32(i.MinBlock), 16)
 	w.Bits(uint32(i.MaxBlock), 16)
 	w.Bits(i.MinFrame, 24)
@@ -117,7 +117,7 @@ func (i Info) Format() media.Format {
 //
 // A header that breaks the format is a [*wire.SyntaxError].
 func Samples(frame []byte) (int, error) {
-	r := h264.NewBitReader("flac frame", frame)
+	r := bits.NewReader("flac frame", frame)
 	if sync := r.Bits(15); sync != 0x7ffc {
 		r.Fail("sync code %04x, not 7ffc", sync)
 	}
@@ -148,7 +148,7 @@ func Samples(frame []byte) (int, error) {
 
 // skipNumber passes over the coded number: as many leading ones as it has bytes, or none for one byte; 1 and 8 ones are
 // no code.
-func skipNumber(r *h264.BitReader) {
+func skipNumber(r *bits.Reader) {
 	first := byte(r.Bits(8))
 	ones := 0
 	for first&0x80 != 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/nal"
 )
 
 // golden is an avcC that x264 made and what ffprobe says of it.
@@ -140,7 +141,7 @@ func TestAppendPanicsOnWhatNoFieldHolds(t *testing.T) {
 func TestTypeOf(t *testing.T) {
 	data := unhex(t, "00000002 0910 00000003 06ffff 00000002 6588 00000001 67 00000001 7f")
 	var got []string
-	for unit, err := range h264.NALUnits(data) {
+	for unit, err := range nal.Units(data) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +151,7 @@ func TestTypeOf(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	again, err := h264.Relength(unhex(t, "0002 0910"), 2)
+	again, err := nal.Relength(unhex(t, "0002 0910"), 2)
 	if err != nil || !bytes.Equal(again, data[:6]) {
 		t.Errorf("got %x, error %v", again, err)
 	}

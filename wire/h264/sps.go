@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/simulcart/simulcart/wire"
+	"github.com/simulcart/simulcart/wire/bits"
+	"github.com/simulcart/simulcart/wire/nal"
 )
 
 // SPS is what simulcart reads of a sequence parameter set, ITU-T H.264 §7.3.2.1.1 and §E.1.1.
@@ -37,7 +39,7 @@ func ParseSPS(unit []byte) (SPS, error) {
 	if len(unit) == 0 || TypeOf(unit) != SequenceSet {
 		return SPS{}, &wire.SyntaxError{Format: "h264 sps", Msg: "not a NAL unit of type 7"}
 	}
-	r := NewBitReader("h264 sps", Payload(unit, 1))
+	r := bits.NewReader("h264 sps", nal.Payload(unit, 1))
 	s := SPS{ProfileIDC: uint8(r.Bits(8)), Constraints: uint8(r.Bits(8)), LevelIDC: uint8(r.Bits(8))}
 	s.ID = r.UEMax("seq_parameter_set_id", 31)
 	chroma := 1
@@ -60,7 +62,7 @@ func ParseSPS(unit []byte) (SPS, error) {
 
 // readChroma reads chroma_format_idc, the bit depths and the scaling matrices, and gives ChromaArrayType: 0 for pictures
 // without chroma or with separate planes, 1 for 4:2:0, 2 for 4:2:2, 3 for 4:4:4.
-func readChroma(r *BitReader) int {
+func readChroma(r *bits.Reader) int {
 	chroma := r.UEMax("chroma_format_idc", 3)
 	lists := 8
 	if chroma == 3 {
@@ -89,7 +91,7 @@ func readChroma(r *BitReader) int {
 }
 
 // skipScalingList passes over a list of differences, §7.3.2.1.1.1; it ends early where the next scale becomes 0.
-func skipScalingList(r *BitReader, size int) {
+func skipScalingList(r *bits.Reader, size int) {
 	last, next := int32(8), int32(8)
 	for range size {
 		if next != 0 {
@@ -101,7 +103,7 @@ func skipScalingList(r *BitReader, size int) {
 	}
 }
 
-func (s *SPS) readOrder(r *BitReader) {
+func (s *SPS) readOrder(r *bits.Reader) {
 	s.OrderType = r.UEMax("pic_order_cnt_type", 2)
 	switch s.OrderType {
 	case 0:
@@ -117,7 +119,7 @@ func (s *SPS) readOrder(r *BitReader) {
 }
 
 // readSize reads the size in macroblocks and the cropping rectangle, §7.4.2.1.1.
-func (s *SPS) readSize(r *BitReader, chroma int) {
+func (s *SPS) readSize(r *bits.Reader, chroma int) {
 	const most = 4096 // macroblocks: 65,536 samples, four times what level 6.2 allows
 	width := 16 * (1 + r.UEMax("pic_width_in_mbs_minus1", most-1))
 	height := 16 * (1 + r.UEMax("pic_height_in_map_units_minus1", most-1))
@@ -148,7 +150,7 @@ func (s *SPS) readSize(r *BitReader, chroma int) {
 }
 
 // readVUI reads the video usability information as far as bitstream_restriction, §E.1.1.
-func (s *SPS) readVUI(r *BitReader) {
+func (s *SPS) readVUI(r *bits.Reader) {
 	if r.Flag() && r.Bits(8) == 255 { // aspect_ratio_info_present_flag, aspect_ratio_idc: Extended_SAR
 		r.Skip(32)
 	}
@@ -190,7 +192,7 @@ func (s *SPS) readVUI(r *BitReader) {
 }
 
 // skipHRD passes over hypothetical reference decoder parameters, §E.1.2.
-func skipHRD(r *BitReader) {
+func skipHRD(r *bits.Reader) {
 	count := 1 + r.UEMax("cpb_cnt_minus1", 31)
 	r.Skip(8) // bit_rate_scale, cpb_size_scale
 	for range count {

@@ -6,11 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/simulcart/simulcart/wire"
+	"github.com/simulcart/simulcart/wire/bits"
 	"github.com/simulcart/simulcart/wire/h264"
 )
 
 // sps writes an SPS bit by bit; what ffprobe's samples do not have is built here.
-type sps struct{ h264.BitWriter }
+type sps struct{ bits.Writer }
 
 func newSPS(profile, constraints, level uint32) *sps {
 	s := &sps{}

@@ -4,11 +4,9 @@ package hevc
 import (
 	"encoding/binary"
 	"fmt"
-	"iter"
 
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
-	"github.com/simulcart/simulcart/wire/h264"
 )
 
 // Config is the HEVCDecoderConfigurationRecord, ISO/IEC 14496-15 §8.3.3.1:
@@ -142,12 +140,6 @@ func Format(hvcC []byte) (media.Format, error) {
 		FrameRate: s.FrameRate(), Reorder: s.MaxReorder,
 	}, nil
 }
-
-// NALUnits walks data, NAL units behind 4-byte lengths as media.Frame holds them, as [h264.NALUnits] does.
-func NALUnits(data []byte) iter.Seq2[[]byte, error] { return h264.NALUnits(data) }
-
-// Relength gives data, NAL units behind lengths of size bytes, with 4-byte lengths, as [h264.Relength] does.
-func Relength(data []byte, size int) ([]byte, error) { return h264.Relength(data, size) }
 
 func parseArray(b []byte, at int) (a Array, next int, err error) {
 	if len(b)-at < 3 {

@@ -15,6 +15,7 @@ import (
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/hevc"
+	"github.com/simulcart/simulcart/wire/nal"
 )
 
 // golden is an hvcC that x265 made and what ffprobe says of it.
@@ -160,7 +161,7 @@ func TestAppendPanicsOnWhatNoFieldHolds(t *testing.T) {
 func TestNALUnits(t *testing.T) {
 	data := unhex(t, "00000003 460150 00000002 4e01 00000003 2801ac 00000002 6001")
 	var got []string
-	for unit, err := range hevc.NALUnits(data) {
+	for unit, err := range nal.Units(data) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +171,7 @@ func TestNALUnits(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	again, err := hevc.Relength(unhex(t, "03 460150"), 1)
+	again, err := nal.Relength(unhex(t, "03 460150"), 1)
 	if err != nil || !bytes.Equal(again, data[:7]) {
 		t.Errorf("got %x, error %v", again, err)
 	}

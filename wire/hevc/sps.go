@@ -2,7 +2,8 @@ package hevc
 
 import (
 	"github.com/simulcart/simulcart/wire"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/bits"
+	"github.com/simulcart/simulcart/wire/nal"
 )
 
 // SPS is what simulcart reads of a sequence parameter set, ITU-T H.265 §7.3.2.2.1 and §E.2.1.
@@ -25,7 +26,7 @@ func ParseSPS(unit []byte) (SPS, error) {
 	if layer := unit[0]&1<<5 | unit[1]>>3; layer != 0 {
 		return SPS{}, &wire.UnsupportedError{Format: "hevc sps", Msg: "an SPS of a layer above the base"}
 	}
-	r := h264.NewBitReader("hevc sps", h264.Payload(unit, 2))
+	r := bits.NewReader("hevc sps", nal.Payload(unit, 2))
 	r.Skip(4) // sps_video_parameter_set_id
 	layers := 1 + int(r.Bits(3))
 	if layers > 7 {
@@ -60,7 +61,7 @@ func (s SPS) FrameRate() float64 {
 }
 
 // readProfileLevel reads profile_tier_level with its sub-layers, §7.3.3.
-func readProfileLevel(r *h264.BitReader, layers int) ProfileLevel {
+func readProfileLevel(r *bits.Reader, layers int) ProfileLevel {
 	var raw [12]byte
 	for i := range raw {
 		raw[i] = byte(r.Bits(8))
@@ -86,7 +87,7 @@ func readProfileLevel(r *h264.BitReader, layers int) ProfileLevel {
 }
 
 // readSize reads the picture size and the conformance window, §7.4.3.2.1.
-func (s *SPS) readSize(r *h264.BitReader) {
+func (s *SPS) readSize(r *bits.Reader) {
 	const most = 0xffff // samples, four times what level 6.2 allows
 	chroma := r.UEMax("chroma_format_idc", 3)
 	if chroma == 3 && r.Flag() { // separate_colour_plane_flag
@@ -113,7 +114,7 @@ func (s *SPS) readSize(r *h264.BitReader) {
 }
 
 // readOrdering reads the sizes of the picture buffer; the last of them is that of the highest temporal layer.
-func (s *SPS) readOrdering(r *h264.BitReader, layers int) {
+func (s *SPS) readOrdering(r *bits.Reader, layers int) {
 	if !r.Flag() { // sps_sub_layer_ordering_info_present_flag
 		layers = 1
 	}
@@ -125,7 +126,7 @@ func (s *SPS) readOrdering(r *h264.BitReader, layers int) {
 }
 
 // skipTools passes over the block sizes and coding tools between the picture buffer and the reference pictures.
-func skipTools(r *h264.BitReader) {
+func skipTools(r *bits.Reader) {
 	for range 6 {
 		r.UE() // sizes and depths of coding and transform blocks, log2
 	}
@@ -144,7 +145,7 @@ func skipTools(r *h264.BitReader) {
 }
 
 // skipScalingLists passes over scaling_list_data, §7.3.4.
-func skipScalingLists(r *h264.BitReader) {
+func skipScalingLists(r *bits.Reader) {
 	for size := range 4 {
 		step := 1
 		if size == 3 {
@@ -167,7 +168,7 @@ func skipScalingLists(r *h264.BitReader) {
 
 // skipReferences passes over the short-term and long-term reference picture sets, §7.3.2.2.1 and §7.3.7. What a set's
 // length depends on is how many pictures the set before it holds.
-func skipReferences(r *h264.BitReader, orderBits int) {
+func skipReferences(r *bits.Reader, orderBits int) {
 	held := 0
 	for set := range r.UEMax("num_short_term_ref_pic_sets", 64) {
 		if r.Err() != nil {
@@ -188,7 +189,7 @@ func skipReferences(r *h264.BitReader, orderBits int) {
 }
 
 // skipPredictedSet passes over a set that differs from the one before, and gives how many pictures it holds.
-func skipPredictedSet(r *h264.BitReader, before int) int {
+func skipPredictedSet(r *bits.Reader, before int) int {
 	r.Skip(1) // delta_rps_sign
 	r.UE()    // abs_delta_rps_minus1
 	held := 0
@@ -205,7 +206,7 @@ func skipPredictedSet(r *h264.BitReader, before int) int {
 }
 
 // skipPlainSet passes over a set that stands for itself, and gives how many pictures it holds.
-func skipPlainSet(r *h264.BitReader) int {
+func skipPlainSet(r *bits.Reader) int {
 	held := r.UEMax("num_negative_pics", 16)
 	held += r.UEMax("num_positive_pics", 16)
 	if held > 16 {
@@ -219,7 +220,7 @@ func skipPlainSet(r *h264.BitReader) int {
 }
 
 // readVUI reads the video usability information as far as the timing, §E.2.1.
-func (s *SPS) readVUI(r *h264.BitReader) {
+func (s *SPS) readVUI(r *bits.Reader) {
 	if r.Flag() && r.Bits(8) == 255 { // aspect_ratio_info_present_flag, aspect_ratio_idc: EXTENDED_SAR
 		r.Skip(32)
 	}

@@ -6,12 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/simulcart/simulcart/wire"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/bits"
 	"github.com/simulcart/simulcart/wire/hevc"
 )
 
 // sps writes an SPS bit by bit; what ffprobe's samples do not have is built here.
-type sps struct{ h264.BitWriter }
+type sps struct{ bits.Writer }
 
 // newSPS writes all up to the chroma format, with a profile or a level for each temporal layer above the lowest as told.
 func newSPS(layers uint32, subProfile, subLevel bool) *sps {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/bits"
 )
 
 // Config is the VPCodecConfigurationRecord, VP codec ISO media file format binding §2.2:
@@ -103,7 +103,7 @@ func Format(vpcC []byte) (media.Format, error) {
 //	frame_sync_code = 0x498342               24
 //	colour configuration, width and height less 1, 16 bits each
 func FrameSize(data []byte) (width, height int, err error) {
-	r := h264.NewBitReader("vp9 frame header", data)
+	r := bits.NewReader("vp9 frame header", data)
 	if marker := r.Bits(2); marker != 2 {
 		r.Fail("frame marker %d, not 2", marker)
 	}
@@ -131,7 +131,7 @@ func FrameSize(data []byte) (width, height int, err error) {
 }
 
 // skipColour passes over color_config, VP9 §6.2.2.
-func skipColour(r *h264.BitReader, profile uint32) {
+func skipColour(r *bits.Reader, profile uint32) {
 	const rgb = 7
 	if profile >= 2 {
 		r.Skip(1) // ten_or_twelve_bit

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/bits"
 	"github.com/simulcart/simulcart/wire/vp9"
 )
 
@@ -107,7 +107,7 @@ func TestFormatRefuses(t *testing.T) {
 
 func TestFrameSize(t *testing.T) {
 	header := func(profile, colour uint32, odd bool) []byte {
-		var w h264.BitWriter
+		var w bits.Writer
 		w.Bits(2, 2)
 		w.Bits(profile&1, 1)
 		w.Bits(profile>>1, 1)

@@ -1,4 +1,5 @@
-package h264
+// Package bits reads and writes the bit fields that codec headers are made of.
+package bits
 
 import (
 	"fmt"
@@ -7,22 +8,22 @@ import (
 	"github.com/simulcart/simulcart/wire"
 )
 
-// BitReader reads the bit fields that codec headers are made of, from the most significant bit on.
-// Its first error sticks: each read after it gives zero, so that a parser checks [BitReader.Err] once.
-type BitReader struct {
+// Reader reads the bit fields that codec headers are made of, from the most significant bit on.
+// Its first error sticks: each read after it gives zero, so that a parser checks [Reader.Err] once.
+type Reader struct {
 	format string
 	data   []byte
 	pos    int // in bits
 	err    error
 }
 
-// NewBitReader reads data. The format names the structure in errors, such as "h264 sps".
-func NewBitReader(format string, data []byte) *BitReader {
-	return &BitReader{format: format, data: data}
+// NewReader reads data. The format names the structure in errors, such as "h264 sps".
+func NewReader(format string, data []byte) *Reader {
+	return &Reader{format: format, data: data}
 }
 
 // Bits reads a field of n bits, 0 to 32: u(n) in the video standards, f(n) in AV1, uimsbf in MPEG-4.
-func (r *BitReader) Bits(n int) uint32 {
+func (r *Reader) Bits(n int) uint32 {
 	if r.err != nil {
 		return 0
 	}
@@ -43,10 +44,10 @@ func (r *BitReader) Bits(n int) uint32 {
 }
 
 // Flag reads one bit.
-func (r *BitReader) Flag() bool { return r.Bits(1) == 1 }
+func (r *Reader) Flag() bool { return r.Bits(1) == 1 }
 
 // Skip passes over n bits, of any count.
-func (r *BitReader) Skip(n int) {
+func (r *Reader) Skip(n int) {
 	if r.err != nil {
 		return
 	}
@@ -58,10 +59,10 @@ func (r *BitReader) Skip(n int) {
 }
 
 // Align passes over the bits up to the next whole byte.
-func (r *BitReader) Align() { r.Skip(-r.pos & 7) }
+func (r *Reader) Align() { r.Skip(-r.pos & 7) }
 
 // UE reads an unsigned Exp-Golomb code, 0 to 2^32-2: ue(v) in ITU-T H.264 §9.1 and H.265 §9.2, uvlc() in AV1 §4.10.3.
-func (r *BitReader) UE() uint32 {
+func (r *Reader) UE() uint32 {
 	zeros := 0
 	for r.err == nil && !r.Flag() {
 		zeros++
@@ -76,7 +77,7 @@ func (r *BitReader) UE() uint32 {
 }
 
 // SE reads a signed Exp-Golomb code: se(v) in ITU-T H.264 §9.1.1, H.265 §9.2.2.
-func (r *BitReader) SE() int32 {
+func (r *Reader) SE() int32 {
 	v := r.UE()
 	if v&1 == 1 {
 		return int32(v>>1) + 1
@@ -86,7 +87,7 @@ func (r *BitReader) SE() int32 {
 
 // UEMax reads an unsigned Exp-Golomb code that the standard keeps to at most the given value; more is a syntax error
 // that names the field.
-func (r *BitReader) UEMax(name string, most uint32) int {
+func (r *Reader) UEMax(name string, most uint32) int {
 	v := r.UE()
 	if v > most {
 		r.Fail("%s is %d, more than %d", name, v, most)
@@ -96,36 +97,36 @@ func (r *BitReader) UEMax(name string, most uint32) int {
 }
 
 // Left gives the count of bits not read yet.
-func (r *BitReader) Left() int { return len(r.data)*8 - r.pos }
+func (r *Reader) Left() int { return len(r.data)*8 - r.pos }
 
 // Offset gives the byte that holds the next bit.
-func (r *BitReader) Offset() int { return r.pos >> 3 }
+func (r *Reader) Offset() int { return r.pos >> 3 }
 
 // Err gives the first error, a [*wire.SyntaxError], or nil.
-func (r *BitReader) Err() error { return r.err }
+func (r *Reader) Err() error { return r.err }
 
 // Fail makes a syntax error at the current byte the reader's error, unless it has one.
-func (r *BitReader) Fail(format string, args ...any) {
+func (r *Reader) Fail(format string, args ...any) {
 	if r.err == nil {
 		r.err = &wire.SyntaxError{Format: r.format, Offset: int64(r.Offset()), Msg: fmt.Sprintf(format, args...)}
 	}
 }
 
 // Refuse makes an unsupported feature at the current byte the reader's error, unless it has one.
-func (r *BitReader) Refuse(msg string) {
+func (r *Reader) Refuse(msg string) {
 	if r.err == nil {
 		r.err = &wire.UnsupportedError{Format: r.format, Offset: int64(r.Offset()), Msg: msg}
 	}
 }
 
-// BitWriter appends bit fields to a byte slice, the most significant bit first. Its zero value starts an empty slice.
-type BitWriter struct {
+// Writer appends bit fields to a byte slice, the most significant bit first. Its zero value starts an empty slice.
+type Writer struct {
 	data []byte
 	free int // bits not used yet in the last byte
 }
 
 // Bits writes the low n bits of v, 0 to 32.
-func (w *BitWriter) Bits(v uint32, n int) {
+func (w *Writer) Bits(v uint32, n int) {
 	for n > 0 {
 		if w.free == 0 {
 			w.data = append(w.data, 0)
@@ -140,7 +141,7 @@ func (w *BitWriter) Bits(v uint32, n int) {
 }
 
 // Flag writes one bit.
-func (w *BitWriter) Flag(v bool) {
+func (w *Writer) Flag(v bool) {
 	if v {
 		w.Bits(1, 1)
 		return
@@ -149,11 +150,11 @@ func (w *BitWriter) Flag(v bool) {
 }
 
 // UE writes an unsigned Exp-Golomb code, 0 to 2^32-2.
-func (w *BitWriter) UE(v uint32) {
+func (w *Writer) UE(v uint32) {
 	n := bits.Len32(v + 1)
 	w.Bits(0, n-1)
 	w.Bits(v+1, n)
 }
 
 // Bytes gives what was written, the last byte filled with zero bits.
-func (w *BitWriter) Bytes() []byte { return w.data }
+func (w *Writer) Bytes() []byte { return w.data }

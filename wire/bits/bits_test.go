@@ -1,4 +1,4 @@
-package h264_test
+package bits_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/simulcart/simulcart/wire"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/bits"
 	"pgregory.net/rapid"
 )
 
@@ -24,7 +24,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		list := rapid.SliceOf(fields).Draw(t, "fields")
-		var w h264.BitWriter
+		var w bits.Writer
 		for _, f := range list {
 			if f.width < 0 {
 				w.UE(f.value)
@@ -32,7 +32,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 				w.Bits(f.value, f.width)
 			}
 		}
-		r := h264.NewBitReader("test", w.Bytes())
+		r := bits.NewReader("test", w.Bytes())
 		for _, f := range list {
 			read := func() uint32 { return r.Bits(f.width) }
 			if f.width < 0 {
@@ -64,10 +64,10 @@ func TestExpGolomb(t *testing.T) {
 		{0b00110000, 5, 3},
 		{0b00111000, 6, -3},
 	} {
-		if got := h264.NewBitReader("test", []byte{tc.code}).UE(); got != tc.ue {
+		if got := bits.NewReader("test", []byte{tc.code}).UE(); got != tc.ue {
 			t.Errorf("%08b: got %d, want %d", tc.code, got, tc.ue)
 		}
-		if got := h264.NewBitReader("test", []byte{tc.code}).SE(); got != tc.signed {
+		if got := bits.NewReader("test", []byte{tc.code}).SE(); got != tc.signed {
 			t.Errorf("%08b: got %d, want %d signed", tc.code, got, tc.signed)
 		}
 	}
@@ -77,19 +77,19 @@ func TestFirstErrorSticks(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		data   []byte
-		read   func(*h264.BitReader)
+		read   func(*bits.Reader)
 		offset int64
 	}{
-		{"bits", []byte{1, 2}, func(r *h264.BitReader) { r.Bits(9); r.Bits(8) }, 1},
-		{"flag", nil, func(r *h264.BitReader) { r.Flag() }, 0},
-		{"skip", []byte{1}, func(r *h264.BitReader) { r.Skip(9) }, 0},
-		{"exp-golomb cut short", []byte{0}, func(r *h264.BitReader) { r.UE() }, 1},
-		{"exp-golomb too long", make([]byte, 9), func(r *h264.BitReader) { r.UE() }, 4},
-		{"value too large", []byte{0b00100000}, func(r *h264.BitReader) { r.UEMax("width", 2) }, 0},
-		{"own failure", []byte{1, 2}, func(r *h264.BitReader) { r.Bits(3); r.Align(); r.Fail("no") }, 1},
+		{"bits", []byte{1, 2}, func(r *bits.Reader) { r.Bits(9); r.Bits(8) }, 1},
+		{"flag", nil, func(r *bits.Reader) { r.Flag() }, 0},
+		{"skip", []byte{1}, func(r *bits.Reader) { r.Skip(9) }, 0},
+		{"exp-golomb cut short", []byte{0}, func(r *bits.Reader) { r.UE() }, 1},
+		{"exp-golomb too long", make([]byte, 9), func(r *bits.Reader) { r.UE() }, 4},
+		{"value too large", []byte{0b00100000}, func(r *bits.Reader) { r.UEMax("width", 2) }, 0},
+		{"own failure", []byte{1, 2}, func(r *bits.Reader) { r.Bits(3); r.Align(); r.Fail("no") }, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := h264.NewBitReader("test", tc.data)
+			r := bits.NewReader("test", tc.data)
 			tc.read(r)
 			first := r.Err()
 			var syntax *wire.SyntaxError
@@ -107,7 +107,7 @@ func TestFirstErrorSticks(t *testing.T) {
 }
 
 func TestRefuse(t *testing.T) {
-	r := h264.NewBitReader("test", []byte{1})
+	r := bits.NewReader("test", []byte{1})
 	r.Refuse("colour")
 	var refused *wire.UnsupportedError
 	if !errors.As(r.Err(), &refused) || refused.Msg != "colour" {
@@ -116,14 +116,14 @@ func TestRefuse(t *testing.T) {
 }
 
 func TestFlags(t *testing.T) {
-	var w h264.BitWriter
+	var w bits.Writer
 	w.Flag(true)
 	w.Flag(false)
 	w.Flag(true)
 	if got := w.Bytes(); len(got) != 1 || got[0] != 0b10100000 {
 		t.Fatalf("got %08b", got)
 	}
-	r := h264.NewBitReader("test", w.Bytes())
+	r := bits.NewReader("test", w.Bytes())
 	if !r.Flag() || r.Flag() || !r.Flag() {
 		t.Error("flags came back otherwise")
 	}

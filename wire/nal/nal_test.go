@@ -1,4 +1,4 @@
-package h264_test
+package nal_test
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/simulcart/simulcart/wire"
-	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/nal"
 )
 
 func TestNALUnits(t *testing.T) {
@@ -29,7 +29,7 @@ func TestNALUnits(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string
 			offset := int64(-1)
-			for unit, err := range h264.NALUnits(tc.data) {
+			for unit, err := range nal.Units(tc.data) {
 				if err == nil {
 					got = append(got, string(unit))
 					continue
@@ -49,7 +49,7 @@ func TestNALUnits(t *testing.T) {
 
 func TestNALUnitsStopsWhenAsked(t *testing.T) {
 	count := 0
-	for _, err := range h264.NALUnits([]byte("\x00\x00\x00\x01a\x00\x00\x00\x01b")) {
+	for _, err := range nal.Units([]byte("\x00\x00\x00\x01a\x00\x00\x00\x01b")) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestRelength(t *testing.T) {
 		{"4 bytes cut short", []byte("\x00\x00\x00\x03ab"), 4, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := h264.Relength(tc.data, tc.size)
+			got, err := nal.Relength(tc.data, tc.size)
 			if (err != nil) != (tc.want == nil) {
 				t.Fatalf("got error %v", err)
 			}
@@ -93,11 +93,11 @@ func TestRelength(t *testing.T) {
 
 func TestRelengthGivesTheSameBytesBack(t *testing.T) {
 	data := []byte("\x00\x00\x00\x02ab")
-	got, err := h264.Relength(data, 4)
+	got, err := nal.Relength(data, 4)
 	if err != nil || &got[0] != &data[0] {
 		t.Errorf("got a copy, error %v", err)
 	}
-	if n := testing.AllocsPerRun(10, func() { got, err = h264.Relength(data, 4) }); n != 0 {
+	if n := testing.AllocsPerRun(10, func() { got, err = nal.Relength(data, 4) }); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
 	}
 }
@@ -117,7 +117,7 @@ func TestPayload(t *testing.T) {
 		{"less than the header", "\x67", "", 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := h264.Payload([]byte(tc.unit), tc.header); string(got) != tc.want {
+			if got := nal.Payload([]byte(tc.unit), tc.header); string(got) != tc.want {
 				t.Errorf("got %x, want %x", got, tc.want)
 			}
 		})
@@ -127,17 +127,17 @@ func TestPayload(t *testing.T) {
 func FuzzRelength(f *testing.F) {
 	f.Add([]byte("\x02ab\x00\x01c"), 1)
 	f.Fuzz(func(t *testing.T, data []byte, size int) {
-		out, err := h264.Relength(data, size)
+		out, err := nal.Relength(data, size)
 		if err != nil {
 			return
 		}
 		total := 0
-		for unit, err := range h264.NALUnits(out) {
+		for unit, err := range nal.Units(out) {
 			if err != nil || len(unit) == 0 {
 				t.Fatalf("unit %x, error %v in %x", unit, err, out)
 			}
 			total += len(unit)
-			if payload := h264.Payload(unit, 1); len(payload) >= len(unit) {
+			if payload := nal.Payload(unit, 1); len(payload) >= len(unit) {
 				t.Fatalf("payload %x of unit %x", payload, unit)
 			}
 		}

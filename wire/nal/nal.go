@@ -1,4 +1,5 @@
-package h264
+// Package nal walks the NAL units that H.264 and HEVC share: units behind lengths, and emulation prevention.
+package nal
 
 import (
 	"encoding/binary"
@@ -8,10 +9,10 @@ import (
 	"github.com/simulcart/simulcart/wire"
 )
 
-// NALUnits walks data, NAL units behind their lengths of 4 bytes, big-endian, as media.Frame holds H.264 and HEVC (ISO/IEC
+// Units walks data, NAL units behind their lengths of 4 bytes, big-endian, as media.Frame holds H.264 and HEVC (ISO/IEC
 // 14496-15 §5.3.3 and §8.3.2). Units of no bytes are passed over. A unit that does not fit ends the walk with a nil unit
 // and a [*wire.SyntaxError]. The units are parts of data, not copies.
-func NALUnits(data []byte) iter.Seq2[[]byte, error] { return units(data, 4) }
+func Units(data []byte) iter.Seq2[[]byte, error] { return units(data, 4) }
 
 // Relength gives data, NAL units behind lengths of size bytes (1 to 4), with 4-byte lengths. Where size is 4 it checks data
 // and gives it back as it is; else the result is a copy. Data that does not fit its lengths is a [*wire.SyntaxError].
