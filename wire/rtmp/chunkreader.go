@@ -3,6 +3,7 @@ package rtmp
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -260,7 +261,7 @@ func (c *chunkReader) fill(b []byte) error {
 
 // eof turns an end in the middle of a chunk into an unexpected one.
 func (c *chunkReader) eof(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

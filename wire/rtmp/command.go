@@ -17,26 +17,35 @@ type Command struct {
 }
 
 // ParseCommand reads the body of a command message. What follows a value that cannot be read is left out, as long as
-// name and transaction stand: some encoders add values that nobody knows.
+// name and transaction stand: some encoders add values that nobody knows. A name alone has transaction 0, as ffmpeg's
+// onFCPublish.
 func ParseCommand(m Message) (Command, error) {
 	values, err := amf.DecodeAll(m.Payload)
-	if len(values) < 2 {
-		if err == nil {
-			err = &wire.SyntaxError{Format: "rtmp command", Msg: fmt.Sprintf("%d values, want a name and a transaction", len(values))}
-		}
+	switch {
+	case len(values) < 2 && err != nil:
 		return Command{}, err
+	case len(values) == 0:
+		return Command{}, commandSyntax("no name")
 	}
-	name, isText := values[0].(string)
-	transaction, isNumber := values[1].(float64)
-	if !isText || !isNumber {
-		return Command{}, &wire.SyntaxError{Format: "rtmp command", Msg: fmt.Sprintf("begins with %T and %T, want a string and a number", values[0], values[1])}
+	c := Command{StreamID: m.StreamID}
+	var ok bool
+	if c.Name, ok = values[0].(string); !ok {
+		return Command{}, commandSyntax(fmt.Sprintf("begins with %T, want a name", values[0]))
 	}
-	c := Command{Name: name, Transaction: transaction, StreamID: m.StreamID}
+	if len(values) > 1 {
+		if c.Transaction, ok = values[1].(float64); !ok {
+			return Command{}, commandSyntax(fmt.Sprintf("%T behind the name, want the transaction's number", values[1]))
+		}
+	}
 	if len(values) > 2 {
 		c.Object, _ = members(values[2])
 		c.Args = values[3:]
 	}
 	return c, nil
+}
+
+func commandSyntax(msg string) error {
+	return &wire.SyntaxError{Format: "rtmp command", Msg: msg}
 }
 
 // Message gives the command as a message.
@@ -138,8 +147,14 @@ type StatusError struct {
 
 // Error gives the peer's own words.
 func (e *StatusError) Error() string {
+	text := "the peer refused " + e.Command
 	if e.Status.Code == "" && e.Status.Description == "" {
-		return fmt.Sprintf("the peer refused %s without a reason", e.Command)
+		return text + " without a reason"
 	}
-	return fmt.Sprintf("the peer refused %s: %s: %s", e.Command, e.Status.Code, e.Status.Description)
+	for _, words := range []string{e.Status.Code, e.Status.Description} {
+		if words != "" {
+			text += ": " + words
+		}
+	}
+	return text
 }

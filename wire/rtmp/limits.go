@@ -49,7 +49,6 @@ const (
 	LimitChunkStreams
 	LimitPartial
 	LimitMessage
-	LimitAMF
 	LimitName
 )
 
@@ -64,8 +63,6 @@ func (l Limit) String() string {
 		return "partial_bodies"
 	case LimitMessage:
 		return "message_size"
-	case LimitAMF:
-		return "amf"
 	default:
 		return "name_length"
 	}

@@ -1,7 +1,7 @@
 package rtmp
 
 import (
-	"fmt"
+	"errors"
 	"net"
 	"net/url"
 	"strings"
@@ -16,11 +16,18 @@ type URL struct {
 	App  string // the path, without slashes around it; may hold slashes and a query
 }
 
+// These errors repeat no part of the URL, since people paste keys in its place; url.Parse's own would.
+var (
+	errNoURL  = errors.New("parse rtmp URL: not a valid URL")
+	errScheme = errors.New("parse rtmp URL: it must start with rtmp:// or rtmps://")
+	errNoHost = errors.New("parse rtmp URL: no host")
+)
+
 // ParseURL reads rtmp://host[:port]/app and rtmps://host[:port]/app. Default ports are 1935 and 443.
 func ParseURL(s string) (URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
-		return URL{}, fmt.Errorf("parse rtmp URL: not a valid URL") // url's own error would print a key in the path
+		return URL{}, errNoURL
 	}
 	r := URL{Host: u.Hostname(), Port: u.Port()}
 	switch u.Scheme {
@@ -29,10 +36,10 @@ func ParseURL(s string) (URL, error) {
 	case "rtmps":
 		r.TLS, r.Port = true, orDefault(r.Port, "443")
 	default:
-		return URL{}, fmt.Errorf("parse rtmp URL: scheme %q, want rtmp or rtmps", u.Scheme)
+		return URL{}, errScheme
 	}
 	if r.Host == "" {
-		return URL{}, fmt.Errorf("parse rtmp URL: no host")
+		return URL{}, errNoHost
 	}
 	r.App = strings.Trim(u.EscapedPath(), "/")
 	if u.RawQuery != "" {
@@ -57,10 +64,10 @@ func (u URL) String() string {
 	if u.TLS {
 		scheme, port = "rtmps", "443"
 	}
-	host := u.Host
+	host := strings.ReplaceAll(u.Host, "%", "%25") // before the zone of an IPv6 address (RFC 6874)
 	switch {
 	case u.Port != port:
-		host = u.Address()
+		host = net.JoinHostPort(host, u.Port)
 	case strings.Contains(host, ":"):
 		host = "[" + host + "]"
 	}
@@ -72,11 +79,11 @@ func (u URL) String() string {
 func (u URL) Resolve(ref string) (URL, error) {
 	base, err := url.Parse(u.String())
 	if err != nil {
-		return URL{}, fmt.Errorf("parse rtmp URL: not a valid URL")
+		return URL{}, errNoURL
 	}
 	to, err := base.Parse(ref)
 	if err != nil {
-		return URL{}, fmt.Errorf("parse rtmp URL: not a valid URL")
+		return URL{}, errNoURL
 	}
 	return ParseURL(to.String())
 }
