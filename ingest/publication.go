@@ -162,15 +162,16 @@ func (p *Publication) alignLocked(f *media.Frame, now time.Time) error {
 	line := &e.session.line
 	line.align(first.frame, first.arrival)
 	p.aligned, p.soundOnly = true, first.frame.Track.Codec.IsAudio()
-	held := p.opening.take()
-	for _, h := range held {
-		line.expect(h.frame, h.arrival)
-	}
-	for _, h := range held {
+	var follow []heldFrame
+	for _, h := range p.opening.take() {
 		if !line.follows(h.frame) {
 			e.counters.Dropped[DropBeforeKey]++
 			continue
 		}
+		line.expect(h.frame, h.arrival)
+		follow = append(follow, h)
+	}
+	for _, h := range follow {
 		if err := p.relayLocked(h.frame, h.arrival); err != nil {
 			return err
 		}

@@ -103,7 +103,7 @@ func (t *timeline) ahead(dts media.Time, arrival time.Time) media.Time {
 	return dts - media.Time(arrival.Sub(t.zero))
 }
 
-// follows says whether a held frame can be placed on the line at all: its track's time must rise.
+// follows says whether a held frame comes after what was given out before the line began.
 func (t *timeline) follows(f *media.Frame) bool {
 	last, known := t.last[f.Track.ID]
 	return !known || f.DTS+t.lane(f.Track.ID).offset > last

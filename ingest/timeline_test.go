@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,8 +94,15 @@ func TestTimeline(t *testing.T) {
 		{
 			"a jump back that is caught up by the key frame moves nothing",
 			[]sent{
-				{"K", 0, 0, 0}, {"a", 200, 0, 200}, {"v", 200, 0, 200}, {"a", 90, 0, 220}, {"v", 90, 0, 220}, {"a", 190, 0, 320},
-				{"v", 190, 0, 320}, {"K", 290, 0, 420}, {"a", 290, 0, 420},
+				{"K", 0, 0, 0},
+				{"a", 200, 0, 200},
+				{"v", 200, 0, 200},
+				{"a", 90, 0, 220},
+				{"v", 90, 0, 220},
+				{"a", 190, 0, 320},
+				{"v", 190, 0, 320},
+				{"K", 290, 0, 420},
+				{"a", 290, 0, 420},
 			},
 			[]string{"K 0", "a 200", "v 200", "a dropped", "v dropped", "a 201 clamped", "v dropped", "K 290", "a 290"},
 		},
@@ -116,8 +124,14 @@ func TestTimeline(t *testing.T) {
 		{
 			"an encoder that starts again at 0 on the same connection",
 			[]sent{
-				{"K", 3600_000, 0, 0}, {"a", 3600_000, 0, 0}, {"v", 3600_040, 0, 40}, {"a", 0, 0, 500}, {"v", 0, 0, 500},
-				{"K", 40, 0, 540}, {"a", 45, 0, 545}, {"v", 80, 0, 580},
+				{"K", 3600_000, 0, 0},
+				{"a", 3600_000, 0, 0},
+				{"v", 3600_040, 0, 40},
+				{"a", 0, 0, 500},
+				{"v", 0, 0, 500},
+				{"K", 40, 0, 540},
+				{"a", 45, 0, 545},
+				{"v", 80, 0, 580},
 			},
 			[]string{"K 0", "a 0", "v 40", "a dropped", "v dropped", "K 540 rebased", "a 545", "v 580"},
 		},
@@ -134,24 +148,46 @@ func TestTimeline(t *testing.T) {
 		{
 			"sound that was wrong once waits for the pictures when all jump",
 			[]sent{
-				{"K", 0, 0, 0}, {"a", 0, 0, 0}, {"a", week, 0, 21}, {"K", 40, 0, 40}, {"a", 43, 0, 43},
-				{"a", week + 80, 0, 80}, {"v", week + 80, 0, 80}, {"K", week + 120, 0, 120}, {"a", week + 125, 0, 125},
+				{"K", 0, 0, 0},
+				{"a", 0, 0, 0},
+				{"a", week, 0, 21},
+				{"K", 40, 0, 40},
+				{"a", 43, 0, 43},
+				{"a", week + 80, 0, 80},
+				{"v", week + 80, 0, 80},
+				{"K", week + 120, 0, 120},
+				{"a", week + 125, 0, 125},
 			},
 			[]string{"K 0", "a 0", "a dropped", "K 40", "a 43", "a dropped", "v dropped", "K 120 rebased", "a 125"},
 		},
 		{
 			"sound that jumps alone goes on with its own offset after the next key frame",
 			[]sent{
-				{"K", 0, 0, 0}, {"a", 0, 0, 0}, {"v", 40, 0, 40}, {"a", week, 0, 50}, {"v", 80, 0, 80}, {"a", week + 40, 0, 90},
-				{"K", 120, 0, 120}, {"a", week + 80, 0, 130}, {"v", 160, 0, 160}, {"a", week + 120, 0, 170},
+				{"K", 0, 0, 0},
+				{"a", 0, 0, 0},
+				{"v", 40, 0, 40},
+				{"a", week, 0, 50},
+				{"v", 80, 0, 80},
+				{"a", week + 40, 0, 90},
+				{"K", 120, 0, 120},
+				{"a", week + 80, 0, 130},
+				{"v", 160, 0, 160},
+				{"a", week + 120, 0, 170},
 			},
 			[]string{"K 0", "a 0", "v 40", "a dropped", "v 80", "a dropped", "K 120", "a 130 rebased", "v 160", "a 170"},
 		},
 		{
 			"sound with its own offset gets the common one when all jump",
 			[]sent{
-				{"K", 0, 0, 0}, {"a", 0, 0, 0}, {"a", week, 0, 50}, {"K", 60, 0, 60}, {"a", week + 50, 0, 100},
-				{"v", 2 * week, 0, 140}, {"a", 2 * week, 0, 140}, {"K", 2*week + 40, 0, 180}, {"a", 2*week + 45, 0, 185},
+				{"K", 0, 0, 0},
+				{"a", 0, 0, 0},
+				{"a", week, 0, 50},
+				{"K", 60, 0, 60},
+				{"a", week + 50, 0, 100},
+				{"v", 2 * week, 0, 140},
+				{"a", 2 * week, 0, 140},
+				{"K", 2*week + 40, 0, 180},
+				{"a", 2*week + 45, 0, 185},
 			},
 			[]string{"K 0", "a 0", "a dropped", "K 60", "a 100 rebased", "v dropped", "a dropped", "K 180 rebased", "a 185"},
 		},
@@ -163,8 +199,13 @@ func TestTimeline(t *testing.T) {
 		{
 			"a publisher that comes back starts again at 0",
 			[]sent{
-				{"K", 7000, 0, 0}, {"a", 7010, 0, 10}, {"v", 7040, 0, 40}, {"align", 0, 0, 0},
-				{"K", 0, 66, 30_000}, {"a", 0, 0, 30_000}, {"v", 33, 0, 30_033},
+				{"K", 7000, 0, 0},
+				{"a", 7010, 0, 10},
+				{"v", 7040, 0, 40},
+				{"align", 0, 0, 0},
+				{"K", 0, 66, 30_000},
+				{"a", 0, 0, 30_000},
+				{"v", 33, 0, 30_033},
 			},
 			[]string{"K 0", "a 10", "v 40", "K 29934", "a 29934", "v 29967"},
 		},
@@ -225,7 +266,7 @@ func TestTimelineFollowsADriftingClock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var line timeline
 			const day = 24 * 3600 * 1000
-			for at := int64(0); at < day; at += 200 {
+			for at := int64(0); at < day; at += 1000 {
 				dts := at + at*ppm/1_000_000
 				f := sent{kind: "K", dts: dts}.frame()
 				if at == 0 {
@@ -253,7 +294,7 @@ func TestTimelineKnowsNoWallClock(t *testing.T) {
 			t.Fatalf("frame %d: verdict %d", i, v)
 		}
 	}
-	if line.zero.Round(0) == line.zero || line.at.Round(0) == line.at {
+	if !strings.Contains(line.zero.String(), " m=") || !strings.Contains(line.at.String(), " m=") {
 		t.Error("the line has lost the monotonic clock")
 	}
 }

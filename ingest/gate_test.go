@@ -1,0 +1,586 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/relay"
+)
+
+// bench is a gate with one stream, maria, what reads it, and what it logs.
+type bench struct {
+	*testing.T
+	hub    relay.Hub
+	gate   *Gate
+	log    recorder
+	reader *relay.Reader
+}
+
+// on runs a test on the fake clock, with a gate of the options given.
+func on(t *testing.T, o Options, test func(b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{T: t}
+		b.gate = &Gate{Hub: &b.hub, Log: slog.New(&b.log)}
+		b.gate.Configure("maria", o)
+		b.reader = b.hub.Stream("maria").Subscribe("test", time.Hour)
+		defer func() { b.reader.Close() }()
+		test(b)
+		b.gate.Drain() // stops what runs
+	})
+}
+
+// recorder is a log that is kept: messages with their level and attributes.
+type recorder struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (r *recorder) Enabled(context.Context, slog.Level) bool { return true }
+func (r *recorder) WithGroup(string) slog.Handler            { return r }
+func (r *recorder) WithAttrs([]slog.Attr) slog.Handler       { return r }
+func (r *recorder) Handle(_ context.Context, record slog.Record) error {
+	line := record.Level.String() + " " + record.Message
+	record.Attrs(func(a slog.Attr) bool {
+		line += " " + a.String()
+		return true
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line)
+	return nil
+}
+
+// said gives what was logged since it was asked last.
+func (r *recorder) said() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lines := r.lines
+	r.lines = nil
+	return lines
+}
+
+// wantSaid checks that of what was logged just one line has the text in it; that nothing does where text is "".
+func (b *bench) wantSaid(text string) {
+	b.Helper()
+	lines := b.log.said()
+	n := 0
+	for _, l := range lines {
+		if text != "" && strings.Contains(l, text) {
+			n++
+		}
+	}
+	if text == "" && len(lines) > 0 || text != "" && n != 1 {
+		b.Errorf("logged %q, want %q once", lines, text)
+	}
+}
+
+func (b *bench) status() Status {
+	b.Helper()
+	st, known := b.gate.Status("maria")
+	if !known {
+		b.Fatal("the gate does not know the stream")
+	}
+	return st
+}
+
+func (b *bench) wantState(want State) {
+	b.Helper()
+	if got := b.status().State; got != want {
+		b.Errorf("state %s, want %s", got, want)
+	}
+}
+
+// admit lets a publisher in, whose address is given.
+func (b *bench) admit(remote string) *Publication {
+	b.Helper()
+	p, err := b.gate.Admit(Applicant{Stream: "maria", Protocol: "rtmp", Remote: remote, Software: "test"})
+	if err != nil {
+		b.Fatalf("admit %s: %v", remote, err)
+	}
+	return p
+}
+
+func (b *bench) wantRefused(a Applicant, want error) {
+	b.Helper()
+	a.Stream = "maria"
+	if _, err := b.gate.Admit(a); !errors.Is(err, want) {
+		b.Errorf("admit: got %v, want %v", err, want)
+	}
+}
+
+// send writes frames as they are, all now.
+func (b *bench) send(p *Publication, frames ...sent) {
+	b.Helper()
+	for _, s := range frames {
+		if err := p.WriteFrame(s.frame()); err != nil {
+			b.Fatalf("write %+v: %v", s, err)
+		}
+	}
+}
+
+// play sends a group of pictures in real time: 1 s, 25 a second.
+func (b *bench) play(p *Publication, from int64) {
+	b.Helper()
+	for i := range int64(25) {
+		kind := "v"
+		if i == 0 {
+			kind = "K"
+		}
+		b.send(p, sent{kind: kind, dts: from + 40*i})
+		time.Sleep(40 * time.Millisecond)
+	}
+}
+
+// read gives what came out since it was asked last: K, v, a, or A for sound that starts a group, with DTS in milliseconds.
+func (b *bench) read() (got []sent) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(b.Context())
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	waiting.Go(func() {
+		synctest.Wait() // until the reader has all and waits
+		cancel()
+	})
+	for {
+		frames, _, err := b.reader.Next(ctx, nil, 1<<30)
+		for _, f := range frames {
+			kind := map[bool]string{true: "K", false: "v"}[f.Key]
+			if f.Track.Codec.IsAudio() {
+				kind = map[bool]string{true: "A", false: "a"}[f.Key]
+			}
+			got = append(got, sent{kind: kind, dts: f.DTS.Ticks(1000), cts: (f.PTS - f.DTS).Ticks(1000)})
+		}
+		if err != nil {
+			return got
+		}
+	}
+}
+
+func (b *bench) wantRead(want ...sent) {
+	b.Helper()
+	if diff := cmp.Diff(want, b.read(), cmp.AllowUnexported(sent{})); diff != "" {
+		b.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAdmission(t *testing.T) {
+	on(t, Options{}, func(b *bench) {
+		b.wantState(Idle)
+		if _, err := b.gate.Admit(Applicant{Stream: "nobody"}); !errors.Is(err, ErrUnknownStream) {
+			b.Errorf("got %v, want %v", err, ErrUnknownStream)
+		}
+		b.wantSaid("") // the caller knows
+		if _, known := b.gate.Status("nobody"); known {
+			b.Error("an unknown stream has a status")
+		}
+		began := time.Now()
+		p := b.admit("one")
+		b.wantSaid("INFO publisher accepted")
+		time.Sleep(time.Second)
+		b.send(p, sent{kind: "K"})
+		st := b.status()
+		want := Applicant{Stream: "maria", Protocol: "rtmp", Remote: "one", Software: "test"}
+		if st.State != Live || st.Publisher != want || !st.Since.Equal(began) || !st.Connected.Equal(began) || len(st.Session) != 10 || st.Counters.Sessions != 1 {
+			b.Errorf("status %+v", st)
+		}
+		if p.Reason() != nil {
+			b.Errorf("reason %v while it has the stream", p.Reason())
+		}
+	})
+}
+
+func TestRejectPolicy(t *testing.T) {
+	on(t, Options{Policy: Reject}, func(b *bench) {
+		p := b.admit("one")
+		b.log.said()
+		b.wantRefused(Applicant{Remote: "two"}, ErrBusy)
+		b.wantSaid("WARN publisher refused")
+		b.send(p, sent{kind: "K"})
+		p.Close(true)
+		b.admit("two")
+		if n := b.status().Counters.Takeovers; n != 0 {
+			b.Errorf("%d takeovers, want none", n)
+		}
+	})
+}
+
+func TestTakeover(t *testing.T) {
+	on(t, Options{}, func(b *bench) {
+		one := b.admit("one")
+		b.play(one, 5000)
+		session := b.status().Session
+		b.log.said()
+		began := time.Now()
+		two := b.admit("two")
+		if took := time.Since(began); took != 0 {
+			b.Errorf("the takeover took %v", took)
+		}
+		b.wantSaid("INFO publisher takes the stream over software=test before=one")
+		select {
+		case <-one.Done():
+		default:
+			b.Error("the old publisher was not told")
+		}
+		if err := one.Reason(); !errors.Is(err, ErrFenced) {
+			b.Errorf("reason %v, want %v", err, ErrFenced)
+		}
+		if err := one.WriteFrame(sent{kind: "K", dts: 6000}.frame()); !errors.Is(err, ErrFenced) {
+			b.Errorf("a late frame: got %v, want %v", err, ErrFenced)
+		}
+		one.SetTracks([]*media.Track{audio})
+		one.Close(true) // changes nothing any more
+		one.Close(true)
+		b.read()
+		b.send(two, sent{kind: "v"}, sent{kind: "K", dts: 40}, sent{kind: "v", dts: 80})
+		b.wantRead(sent{kind: "K", dts: 1000}, sent{kind: "v", dts: 1040})
+		st := b.status()
+		if st.Session != session || st.Publisher.Remote != "two" || len(st.Tracks) != 0 {
+			b.Errorf("status %+v, want session %s of publisher two", st, session)
+		}
+		n := st.Counters
+		if n.Takeovers != 1 || n.Sessions != 1 || n.Dropped[DropFenced] != 1 || n.Dropped[DropBeforeKey] != 1 {
+			b.Errorf("counters %+v", n)
+		}
+	})
+}
+
+func TestTakeoverDamping(t *testing.T) {
+	fight := func(b *bench, names ...string) (last *Publication) {
+		for _, name := range names {
+			last = b.admit(name)
+			b.play(last, 0)
+		}
+		return last
+	}
+	t.Run("the third in 30 s is kept for 30 s", func(t *testing.T) {
+		on(t, Options{}, func(b *bench) {
+			fight(b, "A", "B", "A")
+			b.log.said()
+			kept := b.admit("B") // the third takeover
+			b.wantSaid("WARN publishers take the stream from each other")
+			b.wantRefused(Applicant{Remote: "A"}, ErrContested)
+			for range 29 {
+				b.play(kept, 0)
+			}
+			time.Sleep(999 * time.Millisecond)
+			b.wantRefused(Applicant{Remote: "A"}, ErrContested)
+			time.Sleep(time.Millisecond)
+			b.log.said()
+			b.admit("A")
+			b.wantSaid("takes the stream over")
+			if n := b.status().Counters.Takeovers; n != 4 {
+				b.Errorf("%d takeovers, want 4", n)
+			}
+		})
+	})
+	t.Run("slower ones are not damped", func(t *testing.T) {
+		on(t, Options{}, func(b *bench) {
+			p := b.admit("A")
+			for range 6 {
+				for range 16 { // two within 32 s
+					b.play(p, 0)
+				}
+				p = b.admit("next")
+			}
+		})
+	})
+	t.Run("those of publishers without media do not count", func(t *testing.T) {
+		on(t, Options{}, func(b *bench) {
+			for range 10 {
+				b.admit("silent")
+				time.Sleep(time.Second)
+			}
+			p := b.admit("A")
+			for range 5 {
+				b.play(p, 0)
+				time.Sleep(dampActive + time.Millisecond)
+				p = b.admit("next")
+			}
+			if n := b.status().Counters.Takeovers; n != 15 {
+				b.Errorf("%d takeovers, want all 15 counted in the metric", n)
+			}
+		})
+	})
+	t.Run("the one that is kept may leave", func(t *testing.T) {
+		on(t, Options{Hold: time.Minute}, func(b *bench) {
+			fight(b, "A", "B", "A", "B").Close(false)
+			b.admit("A")
+		})
+	})
+}
+
+func TestHold(t *testing.T) {
+	const hold = 120 * time.Second
+	t.Run("0 ends the session with its publisher", func(t *testing.T) {
+		on(t, Options{}, func(b *bench) {
+			p := b.admit("one")
+			b.play(p, 0)
+			b.log.said()
+			p.Close(false)
+			b.wantSaid("INFO publisher is gone, session ended")
+			b.wantState(Idle)
+			if b.hub.Stream("maria").Snapshot().Live {
+				b.Error("the relay's session goes on")
+			}
+			if st := b.status(); st.Session != "" || st.Tracks != nil || st.Counters.VideoFrames != 25 {
+				b.Errorf("idle status %+v", st)
+			}
+		})
+	})
+	t.Run("the publisher comes back", func(t *testing.T) {
+		on(t, Options{Hold: hold}, func(b *bench) {
+			p := b.admit("one")
+			b.play(p, 5000)
+			before := b.status()
+			b.log.said()
+			p.Close(false)
+			b.wantSaid("WARN publisher is gone, session held clean=false hold=2m0s")
+			st := b.status()
+			if st.State != Holding || !st.HoldUntil.Equal(time.Now().Add(hold)) || st.Publisher != (Applicant{}) || st.Session != before.Session {
+				b.Errorf("held status %+v", st)
+			}
+			if s := b.hub.Stream("maria").Snapshot(); !s.Live || s.Publisher {
+				b.Errorf("relay %+v, want a session without a publisher", s)
+			}
+			time.Sleep(hold - time.Millisecond)
+			b.wantState(Holding)
+			b.log.said()
+			p = b.admit("one")
+			b.wantSaid("INFO publisher continues the held session")
+			b.read()
+			b.send(p, sent{kind: "K", cts: 66}, sent{kind: "v", dts: 40})
+			// The last picture was at 960 ms, 40 ms before the publisher left.
+			back := int64(1000) + hold.Milliseconds() - 1
+			b.wantRead(sent{kind: "K", dts: back - 66, cts: 66}, sent{kind: "v", dts: back - 26})
+			time.Sleep(2 * hold)
+			if st := b.status(); st.Session != before.Session || !st.HoldUntil.IsZero() || st.Counters.Takeovers != 0 {
+				b.Errorf("status %+v", st)
+			}
+		})
+	})
+	t.Run("nobody comes back", func(t *testing.T) {
+		on(t, Options{Hold: hold}, func(b *bench) {
+			p := b.admit("one")
+			b.send(p, sent{kind: "K"})
+			id := b.status().Session
+			p.Close(false)
+			b.log.said()
+			time.Sleep(hold)
+			synctest.Wait()
+			b.wantState(Idle)
+			b.wantSaid("WARN session ended, no publisher came back")
+			if b.hub.Stream("maria").Snapshot().Live {
+				b.Error("the relay's session goes on")
+			}
+			b.admit("one")
+			if st := b.status(); st.Session == id || st.Newest != 0 || st.Counters.Sessions != 2 {
+				b.Errorf("status %+v, want a new session", st)
+			}
+		})
+	})
+	t.Run("a loss at the end of an old hold time gets a whole new one", func(t *testing.T) {
+		on(t, Options{Hold: hold}, func(b *bench) {
+			b.admit("one").Close(false)
+			time.Sleep(hold - 1)
+			p := b.admit("one")
+			s := p.entry.session
+			p.Close(false)
+			p.entry.expire(s) // the old timer, late
+			b.wantState(Holding)
+			time.Sleep(hold - 1)
+			b.wantState(Holding)
+			time.Sleep(time.Nanosecond)
+			synctest.Wait()
+			b.wantState(Idle)
+		})
+	})
+}
+
+func TestEndPolicy(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		options Options
+		clean   bool
+		want    State
+	}{
+		{"clean end, end", Options{Hold: time.Minute, OnEnd: EndSession}, true, Idle},
+		{"loss, end", Options{Hold: time.Minute, OnEnd: EndSession}, false, Holding},
+		{"clean end, hold", Options{Hold: time.Minute, OnEnd: HoldSession}, true, Holding},
+		{"loss, hold", Options{Hold: time.Minute, OnEnd: HoldSession}, false, Holding},
+		{"clean end, hold 0", Options{OnEnd: HoldSession}, true, Idle},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			on(t, tc.options, func(b *bench) {
+				p := b.admit("one")
+				p.Close(tc.clean)
+				p.Close(!tc.clean) // the first call counts
+				b.wantState(tc.want)
+				if err := p.Reason(); err != nil {
+					b.Errorf("reason %v, want none: it left by itself", err)
+				}
+			})
+		})
+	}
+}
+
+func TestStandIn(t *testing.T) {
+	card := Applicant{Stream: "maria", Protocol: "card", Remote: "here", StandIn: true}
+	on(t, Options{Hold: time.Minute, OnEnd: HoldSession, Policy: Reject}, func(b *bench) {
+		p, err := b.gate.Admit(card)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.play(p, 0)
+		b.wantRefused(card, ErrBusy)
+		session := b.status().Session
+		b.log.said()
+		one := b.admit("one") // whatever the policy
+		b.wantSaid("INFO publisher accepted")
+		if err := p.WriteFrame(sent{kind: "v"}.frame()); !errors.Is(err, ErrFenced) {
+			b.Errorf("the card writes on: %v", err)
+		}
+		p.Close(false)
+		b.play(one, 0)
+		b.wantRefused(card, ErrBusy)
+		one.Close(true)
+		b.wantRefused(card, ErrBusy)
+		time.Sleep(time.Minute - 1)
+		b.wantRefused(card, ErrBusy)
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		if p, err = b.gate.Admit(card); err != nil {
+			b.Fatalf("after the hold time: %v", err)
+		}
+		if st := b.status(); st.Session == session || st.Counters.Takeovers != 0 {
+			b.Errorf("status %+v, want a new session and no takeover", st)
+		}
+		// A card that fell over comes back at once.
+		p.Close(false)
+		if _, err = b.gate.Admit(card); err != nil {
+			b.Errorf("the card itself: %v", err)
+		}
+	})
+}
+
+func TestRemove(t *testing.T) {
+	on(t, Options{Hold: time.Minute}, func(b *bench) {
+		p := b.admit("one")
+		b.send(p, sent{kind: "K"})
+		e := p.entry
+		b.gate.Remove("maria")
+		b.gate.Remove("maria")
+		<-p.Done()
+		if !errors.Is(p.Reason(), ErrRemoved) || !errors.Is(p.WriteFrame(sent{kind: "v"}.frame()), ErrRemoved) {
+			b.Errorf("reason %v, want %v", p.Reason(), ErrRemoved)
+		}
+		b.wantRefused(Applicant{}, ErrUnknownStream)
+		// One that had found the stream just before.
+		if _, err := e.admit(Applicant{Stream: "maria"}, time.Now()); !errors.Is(err, ErrRemoved) {
+			b.Errorf("admit to a removed entry: got %v, want %v", err, ErrRemoved)
+		}
+		if b.hub.Stream("maria").Snapshot().Live {
+			b.Error("the relay's session goes on")
+		}
+		b.gate.Configure("maria", Options{})
+		b.admit("one")
+	})
+}
+
+func TestRemoveWhileHeld(t *testing.T) {
+	on(t, Options{Hold: time.Minute}, func(b *bench) {
+		b.admit("one").Close(false)
+		b.gate.Remove("maria")
+		b.log.said()
+		time.Sleep(2 * time.Minute)
+		b.wantSaid("") // the timer was stopped
+	})
+}
+
+func TestDrain(t *testing.T) {
+	on(t, Options{Hold: time.Minute}, func(b *bench) {
+		p := b.admit("one")
+		b.send(p, sent{kind: "K"})
+		b.gate.Drain()
+		if !errors.Is(p.Reason(), ErrDraining) {
+			b.Errorf("reason %v, want %v", p.Reason(), ErrDraining)
+		}
+		b.wantRefused(Applicant{}, ErrDraining)
+		b.wantState(Idle)
+		if _, err := p.entry.admit(Applicant{Stream: "maria"}, time.Now()); !errors.Is(err, ErrDraining) {
+			b.Errorf("admit to a drained entry: got %v, want %v", err, ErrDraining)
+		}
+	})
+}
+
+func TestReconfigurationWhileLive(t *testing.T) {
+	on(t, Options{Hold: time.Minute}, func(b *bench) {
+		p := b.admit("one")
+		b.play(p, 0)
+		b.gate.Configure("maria", Options{Hold: time.Hour, OnEnd: HoldSession, Policy: Reject})
+		b.play(p, 1000)
+		b.wantRefused(Applicant{Remote: "two"}, ErrBusy)
+		p.Close(true)
+		if st := b.status(); st.State != Holding || !st.HoldUntil.Equal(time.Now().Add(time.Hour)) {
+			b.Errorf("status %+v, want held for an hour", st)
+		}
+	})
+}
+
+func TestStalled(t *testing.T) {
+	on(t, Options{}, func(b *bench) {
+		p := b.admit("one")
+		time.Sleep(stalledAfter - 1)
+		b.wantState(Live)
+		time.Sleep(time.Nanosecond)
+		b.wantState(Stalled)
+		b.send(p, sent{kind: "K"})
+		b.wantState(Live)
+		time.Sleep(stalledAfter)
+		b.wantState(Stalled)
+		b.send(p, sent{kind: "v", dts: 2000})
+		b.wantState(Live)
+	})
+}
+
+func TestConcurrentPublishers(t *testing.T) {
+	var hub relay.Hub
+	g := &Gate{Hub: &hub, Log: slog.New(slog.DiscardHandler)}
+	g.Configure("maria", Options{Hold: time.Minute})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := range int64(50) {
+				p, err := g.Admit(Applicant{Stream: "maria"})
+				if err != nil {
+					continue
+				}
+				p.SetTracks([]*media.Track{video})
+				for j := range int64(10) {
+					if p.WriteFrame(sent{kind: "K", dts: 40 * j}.frame()) != nil {
+						break
+					}
+				}
+				p.Close(i%2 == 0)
+				p.Drop(DropData)
+			}
+		})
+	}
+	for range 200 {
+		g.Status("maria")
+		g.Configure("maria", Options{Hold: time.Second})
+	}
+	all.Wait()
+	g.Drain()
+	if hub.Stream("maria").Snapshot().Live {
+		t.Error("a session is left")
+	}
+}
