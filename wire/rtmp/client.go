@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/simulcart/simulcart/wire/amf"
@@ -75,8 +76,18 @@ func orDefaultSize(size int) int {
 	return size
 }
 
-// Publish asks to publish under key and gives the message stream id once the peer has accepted.
+// Publish asks to publish under key, which is sent as it is, with its query if it has one, and gives the message stream id
+// once the peer has accepted. A refusal is a [*StatusError], without the key where the peer repeats it.
 func (c *Conn) Publish(key string) (uint32, error) {
+	id, err := c.publish(key)
+	var status *StatusError
+	if errors.As(err, &status) {
+		status.Status = status.Status.Hide(key)
+	}
+	return id, err
+}
+
+func (c *Conn) publish(key string) (uint32, error) {
 	err := c.WriteCommand(
 		Command{Name: "releaseStream", Transaction: transactionRelease, Args: []any{key}},
 		Command{Name: "FCPublish", Transaction: transactionFCPublish, Args: []any{key}},
@@ -136,7 +147,7 @@ func (c *Conn) created() (uint32, error) {
 	return 0, fmt.Errorf("read answer to createStream: no message stream id in it")
 }
 
-// answer waits for _result of a transaction; _error, and an onStatus of level error, is a refusal.
+// answer waits for the _result of a transaction.
 func (c *Conn) answer(name string, transaction float64) (Command, error) {
 	for {
 		cmd, err := c.ReadCommand()
@@ -145,11 +156,10 @@ func (c *Conn) answer(name string, transaction float64) (Command, error) {
 		}
 		status, _ := StatusOf(cmd)
 		switch {
+		case refuses(cmd, status, transaction):
+			return Command{}, &StatusError{Command: name, Status: status}
 		case cmd.Name == "_result" && cmd.Transaction == transaction:
 			return cmd, nil
-		case cmd.Name == "_error" && cmd.Transaction == transaction,
-			cmd.Name == "onStatus" && status.Level == "error":
-			return Command{}, &StatusError{Command: name, Status: status}
 		}
 	}
 }
@@ -161,13 +171,21 @@ func (c *Conn) accepted(name, code string) error {
 		if err != nil {
 			return fmt.Errorf("read answer to %s: %w", name, err)
 		}
-		status, ok := StatusOf(cmd)
+		status, _ := StatusOf(cmd)
 		switch {
-		case !ok:
-		case status.Code == code:
+		case cmd.Name == "onStatus" && status.Code == code:
 			return nil
-		case status.Level == "error", cmd.Name == "_error" && cmd.Transaction == transactionPublish:
+		case refuses(cmd, status, transactionPublish):
 			return &StatusError{Command: name, Status: status}
 		}
 	}
+}
+
+// refuses says whether cmd refuses what was asked: any onStatus of level error, or the answer to the transaction. Errors of
+// other transactions do not: some servers know no releaseStream or FCPublish.
+func refuses(cmd Command, status Status, transaction float64) bool {
+	if cmd.Name == "onStatus" {
+		return status.Level == "error"
+	}
+	return cmd.Transaction == transaction && (cmd.Name == "_error" || cmd.Name == "_result" && status.Level == "error")
 }

@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/amf"
@@ -128,6 +129,19 @@ func StatusOf(c Command) (Status, bool) {
 		Level: info.Text("level"), Code: info.Text("code"),
 		Description: info.Text("description"), TCURL: info.Text("tcUrl"),
 	}, true
+}
+
+// Hide gives the status with the secret blotted out of the peer's words, since some peers repeat a stream key: whole, and up to
+// its query.
+func (s Status) Hide(secret string) Status {
+	name, _, _ := strings.Cut(secret, "?")
+	for _, part := range []string{secret, name} {
+		if part != "" {
+			s.Description = strings.ReplaceAll(s.Description, part, "[key]")
+			s.TCURL = strings.ReplaceAll(s.TCURL, part, "[key]")
+		}
+	}
+	return s
 }
 
 // command gives the status as an onStatus for a message stream.

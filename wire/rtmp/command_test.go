@@ -18,11 +18,13 @@ func TestCommandBothWays(t *testing.T) {
 	}{
 		{"null object", Command{Name: "createStream", Transaction: 4}, "02 000c 63726561746553747265616d 00 4010000000000000 05"},
 		{
-			"arguments", Command{Name: "publish", Transaction: 5, Args: []any{"K", "live"}, StreamID: 1},
+			"arguments",
+			Command{Name: "publish", Transaction: 5, Args: []any{"K", "live"}, StreamID: 1},
 			"02 0007 7075626c697368 00 4014000000000000 05 02 0001 4b 02 0004 6c697665",
 		},
 		{
-			"object", Command{Name: "connect", Transaction: 1, Object: amf.Object{{Key: "app", Value: "live"}}},
+			"object",
+			Command{Name: "connect", Transaction: 1, Object: amf.Object{{Key: "app", Value: "live"}}},
 			"02 0007 636f6e6e656374 00 3ff0000000000000 03 0003 617070 02 0004 6c697665 000009",
 		},
 	} {

@@ -45,7 +45,8 @@ type Request struct {
 	Query    url.Values // what stood behind a ? in the name
 	StreamID uint32     // message stream id
 
-	conn *Conn
+	conn      *Conn
+	connected bool // an application that is served was asked for
 }
 
 // serverStream is the message stream id that createStream gives: one stream for each connection.
@@ -88,8 +89,8 @@ func (r *Request) connect(cmd Command, apps []string) error {
 			return r.conn.overName(field.name, len(field.value), field.most)
 		}
 	}
-	app, _, _ := strings.Cut(strings.Trim(r.Peer.App, "/"), "?")
-	r.Peer.App = app
+	app, _, _ := strings.Cut(r.Peer.App, "?")
+	app = strings.Trim(app, "/")
 	if !slices.Contains(apps, app) {
 		status := Status{Level: "error", Code: CodeInvalidApp, Description: fmt.Sprintf("no application of that name: use rtmp://host/%s", apps[0])}
 		refuse := Command{Name: "_error", Transaction: cmd.Transaction, Args: status.command(0).Args}
@@ -98,6 +99,8 @@ func (r *Request) connect(cmd Command, apps []string) error {
 		}
 		return &StatusError{Command: "connect", Status: status}
 	}
+	r.Peer.App = app
+	r.connected = true
 	return r.conn.welcome(cmd)
 }
 
@@ -114,8 +117,10 @@ func (c *Conn) welcome(cmd Command) error {
 		return err
 	}
 	info := capabilities(amf.Object{
-		{Key: "level", Value: "status"}, {Key: "code", Value: CodeConnectSuccess},
-		{Key: "description", Value: "Connection succeeded."}, {Key: "objectEncoding", Value: 0.0},
+		{Key: "level", Value: "status"},
+		{Key: "code", Value: CodeConnectSuccess},
+		{Key: "description", Value: "Connection succeeded."},
+		{Key: "objectEncoding", Value: 0.0},
 	})
 	return c.WriteCommand(Command{
 		Name: "_result", Transaction: cmd.Transaction, Args: []any{info},
@@ -140,6 +145,9 @@ func (c *Conn) Answer(cmd Command) error {
 
 // named takes the stream's name from publish or play.
 func (r *Request) named(cmd Command) error {
+	if !r.connected {
+		return r.conn.reader.syntax("%s before connect", cmd.Name)
+	}
 	r.Action = Play
 	if cmd.Name == "publish" {
 		r.Action = Publish
