@@ -31,6 +31,7 @@ type Controller struct {
 	Registry *access.Registry
 	Outputs  map[string]Constructor // by URL scheme
 	Budget   *outputs.Budget        // of connection attempts; nil: no bound
+	Refusals *ingest.Refusals       // counted by the protocols; nil: none are
 	Log      *slog.Logger
 
 	applying sync.Mutex // one Apply at a time

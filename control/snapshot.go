@@ -9,6 +9,14 @@ import (
 	"github.com/simulcart/simulcart/relay"
 )
 
+// Node gives what concerns the node and no single stream.
+func (c *Controller) Node() NodeStatus {
+	if c.Refusals == nil {
+		return NodeStatus{Refused: map[string]uint64{}}
+	}
+	return NodeStatus{Refused: c.Refusals.Counts()}
+}
+
 // Streams gives the status of all streams, sorted by id.
 func (c *Controller) Streams() []StreamStatus {
 	desired := c.snapshot()

@@ -3,6 +3,11 @@ package control
 
 import "time"
 
+// NodeStatus is what concerns the node and no single stream.
+type NodeStatus struct {
+	Refused map[string]uint64 `json:"refused" doc:"connections that ended before they published or played, by reason"`
+}
+
 // StreamStatus is what the API, the status page and the metrics show of one stream: a snapshot, taken without waiting
 // for any network call.
 type StreamStatus struct {

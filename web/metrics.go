@@ -37,6 +37,8 @@ var (
 
 // The metrics of a destination.
 var (
+	refused = prometheus.NewDesc("simulcart_ingest_refused_total", "Connections that ended before they published or played.", []string{"reason"}, nil)
+
 	destinationState = destinationMetric("state", "1 for the state that the destination is in, 0 for all others.", "state")
 	attempts         = destinationMetric("attempts_total", "Connection attempts.")
 	failures         = destinationMetric("failures_total", "Connections and attempts that failed.", "cause")
@@ -66,7 +68,7 @@ type collector struct{ source Source }
 // Describe names every metric that Collect may send.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		streamState, ingestBytes, ingestFrames, dropped, takeovers, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
+		refused, streamState, ingestBytes, ingestFrames, dropped, takeovers, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
 		destinationState, attempts, failures, sentBytes, sentFrames, skipped, lag, unsent, lastLive, preflight,
 	} {
 		ch <- d
@@ -75,6 +77,8 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect sends all metrics of one snapshot.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
+	node := c.source.Node()
+	series{out: ch}.counts(refused, nil, node.Refused)
 	for _, s := range c.source.Streams() {
 		series{ch, []string{s.ID}}.stream(&s)
 		for _, d := range s.Destinations {

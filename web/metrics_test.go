@@ -160,3 +160,16 @@ func text(t *testing.T, answer *httptest.ResponseRecorder, status int) string {
 	}
 	return answer.Body.String()
 }
+
+func TestRefusedConnectionsAreCounted(t *testing.T) {
+	source := &fakeSource{node: control.NodeStatus{Refused: map[string]uint64{"key": 3, "slow": 0}}}
+	const want = `
+# HELP simulcart_ingest_refused_total Connections that ended before they published or played.
+# TYPE simulcart_ingest_refused_total counter
+simulcart_ingest_refused_total{reason="key"} 3
+simulcart_ingest_refused_total{reason="slow"} 0
+`
+	if err := testutil.CollectAndCompare(collector{source}, strings.NewReader(want), "simulcart_ingest_refused_total"); err != nil {
+		t.Error(err)
+	}
+}

@@ -20,6 +20,8 @@ type Source interface {
 	Streams() []control.StreamStatus
 	// Stream gives one stream; false where there is none of that id.
 	Stream(id string) (control.StreamStatus, bool)
+	// Node gives what concerns the node and no single stream.
+	Node() control.NodeStatus
 	// Retry asks for a connection attempt now, and does not wait for it. It gives control.ErrNoStream or
 	// control.ErrNoDestination, wrapped or not, where the names fit nothing.
 	Retry(stream, destination string) error

@@ -22,10 +22,13 @@ import (
 
 // fakeSource shows what it is given and knows what it was asked.
 type fakeSource struct {
+	node    control.NodeStatus
 	streams []control.StreamStatus
 	fault   error
 	retried []string
 }
+
+func (f *fakeSource) Node() control.NodeStatus { return f.node }
 
 func (f *fakeSource) Streams() []control.StreamStatus { return f.streams }
 
