@@ -19,6 +19,7 @@ const memoryGoal = 64 << 20
 type attack struct {
 	name   string
 	within time.Duration // the server ends the connection in this time
+	says   string        // and says this in its log
 	do     func(c *mediatest.Client) error
 }
 
@@ -81,6 +82,7 @@ func (a attack) run(t *testing.T, g *gateway) {
 			t.Fatalf("still connected after %v", time.Since(begin))
 		}
 	}
+	mediatest.Within(t, slack, "the log to say "+a.says, func() bool { return strings.Contains(g.Log(), a.says) })
 	t.Logf("%d connections ended in %v, %d kinds of refusal", attackers, time.Since(begin).Round(time.Millisecond), len(refused))
 }
 
@@ -94,11 +96,11 @@ func attacks(t *testing.T) []attack {
 		}
 	}
 	return []attack{
-		{"web request", time.Second, func(c *mediatest.Client) error {
+		{"web request", time.Second, "HTTP", func(c *mediatest.Client) error {
 			return c.Raw([]byte("GET / HTTP/1.1\r\nHost: simulcart\r\n\r\n" + strings.Repeat(" ", 2000)))
 		}},
-		{"silent from the start", 3 * time.Second, func(*mediatest.Client) error { return nil }},
-		{"slow handshake", 3 * time.Second, func(c *mediatest.Client) error {
+		{"silent from the start", 3 * time.Second, "timeout", func(*mediatest.Client) error { return nil }},
+		{"slow handshake", 3 * time.Second, "timeout", func(c *mediatest.Client) error {
 			go func() {
 				for b := []byte{3}; c.Raw(b) == nil; b[0] = 0 {
 					time.Sleep(200 * time.Millisecond)
@@ -106,36 +108,36 @@ func attacks(t *testing.T) []attack {
 			}()
 			return nil
 		}},
-		{"silent after the handshake", 10 * time.Second, connected(func(*mediatest.Client) error { return nil })},
-		{"silent after connect", 10 * time.Second, connected(func(c *mediatest.Client) error { return c.Connect() })},
-		{"deep AMF", time.Second, connected(func(c *mediatest.Client) error {
+		{"silent after the handshake", 10 * time.Second, "timeout", connected(func(*mediatest.Client) error { return nil })},
+		{"silent after connect", 10 * time.Second, "timeout", connected(func(c *mediatest.Client) error { return c.Connect() })},
+		{"deep AMF", time.Second, "inside each other", connected(func(c *mediatest.Client) error {
 			return c.Send(0, mediatest.Tag{Type: 20, Body: append(mediatest.CommandName("connect", 1), mediatest.NestedObject(17)...)})
 		})},
-		{"very deep AMF", time.Second, connected(func(c *mediatest.Client) error {
+		{"very deep AMF", time.Second, "inside each other", connected(func(c *mediatest.Client) error {
 			return c.Send(0, mediatest.Tag{Type: 20, Body: append(mediatest.CommandName("connect", 1), mediatest.NestedObject(2000)...)})
 		})},
-		{"16 MB before connect", time.Second, connected(func(c *mediatest.Client) error {
+		{"16 MB before connect", time.Second, "command message too long", connected(func(c *mediatest.Client) error {
 			c.ChunkSize = 128
 			return c.Send(0, mediatest.Tag{Type: 20, Body: make([]byte, 16<<20-1)})
 		})},
-		{"16 MB video before publish", time.Second, connected(func(c *mediatest.Client) error {
+		{"16 MB video before publish", time.Second, "video message too long", connected(func(c *mediatest.Client) error {
 			if err := c.Connect(); err != nil {
 				return err
 			}
 			return c.Send(1, mediatest.Tag{Type: mediatest.VideoTag, Body: make([]byte, 16<<20-1)})
 		})},
-		{"chunks of one byte", time.Second, connected(func(c *mediatest.Client) error {
+		{"chunks of one byte", time.Second, "chunk size too small", connected(func(c *mediatest.Client) error {
 			if err := c.SetChunkSize(1); err != nil {
 				return err
 			}
 			return c.Connect()
 		})},
-		{"noise after the handshake", 10 * time.Second, connected(func(c *mediatest.Client) error {
+		{"noise after the handshake", 10 * time.Second, "rtmp", connected(func(c *mediatest.Client) error {
 			return c.Raw(bytes.Repeat([]byte{0xff, 0x00, 0x5a}, 1<<16))
 		})},
-		{"wrong key", time.Second, connected(func(c *mediatest.Client) error { return refusedKey(t, c, key("nobody")) })},
-		{"short key", time.Second, connected(func(c *mediatest.Client) error { return refusedKey(t, c, "x") })},
-		{"long key", time.Second, connected(func(c *mediatest.Client) error { return refusedKey(t, c, strings.Repeat("x", 4000)) })},
+		{"wrong key", time.Second, "unknown stream key", connected(func(c *mediatest.Client) error { return refusedKey(t, c, key("nobody")) })},
+		{"short key", time.Second, "unknown stream key", connected(func(c *mediatest.Client) error { return refusedKey(t, c, "x") })},
+		{"long key", time.Second, "stream name too long", connected(func(c *mediatest.Client) error { return refusedKey(t, c, strings.Repeat("x", 4000)) })},
 	}
 }
 
