@@ -64,6 +64,9 @@ func TestAuthorize(t *testing.T) {
 			if err != nil && !errors.Is(err, ErrDenied) {
 				t.Errorf("got %v, want ErrDenied", err)
 			}
+			if err != nil && c.stream != "" && strings.Contains(err.Error(), c.stream) {
+				t.Errorf("%v repeats what may be a key", err)
+			}
 		})
 	}
 	r.Replace(nil)

@@ -72,7 +72,8 @@ func (r *Registry) Identify(key string) Principal {
 	return Principal{Stream: stream}
 }
 
-// Authorize says whether p may do a with a stream: nil, or an error that is [ErrDenied].
+// Authorize says whether p may do a with a stream: nil, or an error that is [ErrDenied]. The error does not repeat the name:
+// people put keys where a stream's name belongs, and errors are logged.
 func (r *Registry) Authorize(p Principal, a Action, stream string) error {
 	r.mu.RLock()
 	grant, known := r.grants[stream]
@@ -84,5 +85,5 @@ func (r *Registry) Authorize(p Principal, a Action, stream string) error {
 	case a == Play && grant.Public:
 		return nil
 	}
-	return fmt.Errorf("%s %q: %w", a, stream, ErrDenied)
+	return fmt.Errorf("%s: %w", a, ErrDenied)
 }
