@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"syscall"
@@ -103,22 +104,23 @@ func tlsHint(err error) string {
 	switch {
 	case errors.As(err, &unknown):
 		return "set tls.ca to the file of the authority that signed the server's certificate, or correct the host name"
-	case errors.As(err, &plain):
-		return "the server does not speak TLS on this port: use rtmp:// or another port"
+	case errors.As(err, &plain), errors.Is(err, io.EOF):
+		return "the server seems not to speak TLS on this port: use rtmp:// or another port"
 	}
 	return ""
 }
 
-// reserved are the networks that are not public, beside those that netip knows by name (RFC 6890 and its registry).
+// reserved are the networks of IPv4, and of what is in use of IPv6, that are not public, beside those that netip knows by name
+// (RFC 6890 and its registries).
 var reserved = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
 	netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"),
-	netip.MustParsePrefix("3fff::/20"), netip.MustParsePrefix("5f00::/16"), netip.MustParsePrefix("fec0::/10"),
+	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("3fff::/20"),
 }
 
 var (
+	inUse     = netip.MustParsePrefix("2000::/3")     // RFC 4291 §2.4: all of IPv6 that is given out
 	nat64     = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052: an IPv4 address in the last 4 bytes
 	sixToFour = netip.MustParsePrefix("2002::/16")    // RFC 3056: an IPv4 address behind the prefix
 )
@@ -132,7 +134,7 @@ func isPublic(a netip.Addr) bool {
 		return isPublic(netip.AddrFrom4([4]byte(b[12:])))
 	case sixToFour.Contains(a):
 		return isPublic(netip.AddrFrom4([4]byte(b[2:6])))
-	case !a.IsGlobalUnicast(), a.IsPrivate():
+	case !a.IsGlobalUnicast(), a.IsPrivate(), a.Is6() && !inUse.Contains(a):
 		return false
 	}
 	for _, p := range reserved {
@@ -149,6 +151,8 @@ type Socket struct {
 	tcp      net.Conn
 }
 
-// Waiting gives the bytes that the peer's machine has not acknowledged, and those of them that were not even sent; false
-// where the system does not say.
+// Waiting is as in [Waiter].
 func (s *Socket) Waiting() (unacked, unsent int, ok bool) { return waiting(s.tcp) }
+
+// Acked is as in [Waiter].
+func (s *Socket) Acked() (bytes uint64, ok bool) { return acked(s.tcp) }

@@ -3,7 +3,7 @@
 //
 // A destination's life, one [Runner] each:
 //
-//  1. it waits until its stream has a session;
+//  1. it waits until its stream has a session, and that its first frame;
 //  2. it lets its [Output] run: dial, handshake, publish, then a loop over the stream's reader;
 //  3. it watches the socket meanwhile and moves the state by what the peer's machine really takes;
 //  4. when the output fails it finds the cause, waits as the retry policy says, and begins again.
@@ -36,7 +36,7 @@ type State uint8
 
 // The states.
 const (
-	Idle        State = iota // its stream has no session
+	Idle        State = iota // its stream has no session, or that no media yet
 	Connecting               // name, TCP and TLS
 	Handshaking              // the protocol's own opening
 	Publishing               // the peer accepted, or is asked to; nothing of the media is acknowledged yet
@@ -124,14 +124,20 @@ func (p permanent) Unwrap() error { return p.error }
 // Permanent marks what a retry cannot cure: the destination waits for a person, and is tried again each 60 s.
 func Permanent(err error) error { return permanent{err} }
 
+// ErrReconnect says that the peer asked for a new connection, which it may do at any time: no sign of a wrong key.
+var ErrReconnect = errors.New("the peer asked to reconnect")
+
 // IsPermanent says whether err is marked by [Permanent].
 func IsPermanent(err error) bool {
 	var p permanent
 	return errors.As(err, &p)
 }
 
-// CauseOf gives the cause of err; one that is not known is a broken connection.
+// CauseOf gives the cause of err, [NoCause] of nil; one that is not known is a broken connection.
 func CauseOf(err error) Cause {
+	if err == nil {
+		return NoCause
+	}
 	var f *Failure
 	if errors.As(err, &f) {
 		return f.Cause

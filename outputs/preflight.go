@@ -120,7 +120,7 @@ func (p *Profile) checkSize(f Facts) (Check, bool) {
 }
 
 func (p *Profile) checkOrientation(f Facts) (Check, bool) {
-	if f.Video == nil || f.Video.Format.Width == 0 {
+	if f.Video == nil || f.Video.Format.Width == f.Video.Format.Height { // not known, or square
 		return Check{}, false
 	}
 	is := Landscape

@@ -11,7 +11,7 @@ const (
 	stallAfter      = 2 * time.Second  // nothing taken for so long is a stall
 	slowFor         = 30 * time.Second // a destination that skipped counts as slow for so long
 	defaultPatience = 10 * time.Second
-	ledgerSize      = 64 // writes that are remembered: more than the kernel holds unacknowledged
+	ledgerSize      = 256 // writes that are remembered: more than the kernel holds unacknowledged
 )
 
 // Waiter tells what a socket still holds; [*Socket] is one.
@@ -19,6 +19,9 @@ type Waiter interface {
 	// Waiting gives the bytes that the peer's machine has not acknowledged, and those of them that were not even sent;
 	// false where the system does not say.
 	Waiting() (unacked, unsent int, ok bool)
+	// Acked gives the bytes that the peer's machine has acknowledged since the socket was connected; false where the system
+	// does not say. It rises during a write, too.
+	Acked() (bytes uint64, ok bool)
 }
 
 // Progress is what is known of one destination: its output reports here, its [Runner] watches it, and the status is read
@@ -32,10 +35,11 @@ type Progress struct {
 	writing   bool
 	first     media.Time // DTS of the first frame of the write under way
 	ledger    [ledgerSize]written
-	writes    int    // of this connection
-	sent      uint64 // bytes, on this connection
-	taken     uint64 // of these, acknowledged when last looked at
-	moved     time.Time
+	writes    int       // of this connection
+	sent      uint64    // bytes, on this connection
+	taken     uint64    // of these, acknowledged when last looked at
+	acked     uint64    // bytes that the system counted as acknowledged, when last looked at
+	moved     time.Time // when the peer last took something, or had nothing to take
 	skippedAt time.Time
 	record    record
 }
@@ -70,14 +74,16 @@ func (p *Progress) enterLocked(s State, now time.Time) {
 	if p.state == s && !p.since.IsZero() {
 		return
 	}
-	if s == Publishing {
-		p.published = now
+	switch s {
+	case Idle:
+		p.socket, p.record.next = nil, time.Time{}
+	case Publishing: // the time of the opening is no stall
+		p.published, p.moved = now, now
+	case Live:
+		p.record.attempt, p.record.cause, p.record.detail = 0, NoCause, ""
 	}
-	if p.state == Live || p.state == Stalled || s == Live {
+	if p.state == Live || s == Live {
 		p.record.lastLive = now
-	}
-	if s == Live {
-		p.record.attempt = 0
 	}
 	p.state, p.since = s, now
 }
@@ -86,7 +92,7 @@ func (p *Progress) enterLocked(s State, now time.Time) {
 func (p *Progress) Connected(w Waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.socket, p.writing, p.writes, p.sent, p.taken, p.moved = w, false, 0, 0, 0, time.Now()
+	p.socket, p.writing, p.writes, p.sent, p.taken, p.acked, p.moved = w, false, 0, 0, 0, 0, time.Now()
 }
 
 // Writing says that a write begins whose first frame has that DTS. The write may block.
@@ -131,9 +137,10 @@ func (p *Progress) watch(now time.Time, held bool, patience time.Duration) Cause
 		return NoCause
 	}
 	unacked, _ := p.waitingLocked()
+	acked, _ := p.socket.Acked()
 	busy := unacked > 0 || p.writing
-	if taken := p.sent - min(p.sent, uint64(unacked)); taken > p.taken || !busy {
-		p.taken, p.moved = taken, now
+	if taken := p.sent - min(p.sent, uint64(unacked)); taken > p.taken || acked != p.acked || !busy {
+		p.taken, p.acked, p.moved = max(p.taken, taken), acked, now
 	}
 	still := now.Sub(p.moved)
 	switch {
@@ -143,14 +150,15 @@ func (p *Progress) watch(now time.Time, held bool, patience time.Duration) Cause
 		p.enterLocked(Stalled, now)
 	case held && !busy && p.state != Publishing:
 		p.enterLocked(Holding, now)
-	case p.taken > 0 && !(held && p.state == Holding):
+	case p.taken > 0 && (!held || p.state != Holding):
 		p.enterLocked(Live, now)
 	}
 	return NoCause
 }
 
 // lagLocked gives the age of the oldest media that the peer's machine has not taken: newest is the stream's newest DTS, behind
-// what the reader has not read yet.
+// what the reader has not read yet. The bytes of a write under way that are in the socket cannot be told from those of the
+// writes before, so that it may be too much by what a socket holds.
 func (p *Progress) lagLocked(newest media.Time, behind time.Duration) time.Duration {
 	if !p.state.connected() {
 		return 0
@@ -172,7 +180,7 @@ func (p *Progress) lagLocked(newest media.Time, behind time.Duration) time.Durat
 type Status struct {
 	State    State
 	Since    time.Time
-	Cause    Cause  // why it is not live, or why it last failed; Slow while it is live but too slow
+	Cause    Cause  // why it failed, until it is live again; Slow while it is live but too slow
 	Detail   string // the peer's own words, and the fix
 	Attempt  int    // connection attempts since it was last live
 	Next     time.Time
@@ -196,16 +204,15 @@ func (p *Progress) Status(newest media.Time, behind time.Duration) Status {
 	if p.state.connected() {
 		_, st.Unsent = p.waitingLocked()
 	}
-	switch {
-	case p.state == Live || p.state == Holding:
-		st.Cause, st.Detail = NoCause, ""
+	switch p.state {
+	case Live, Holding:
 		if p.state == Live {
 			st.LastLive = now
 		}
 		if !p.skippedAt.IsZero() && now.Sub(p.skippedAt) < slowFor {
 			st.Cause, st.Detail = Slow, "the destination takes less than the stream brings: frames were skipped up to a key frame; lower the bitrate"
 		}
-	case p.state == Stalled:
+	case Stalled:
 		st.Cause, st.Detail = StalledPeer, "the destination has taken nothing for "+now.Sub(p.moved).Round(time.Second).String()
 	}
 	return st

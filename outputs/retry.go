@@ -70,9 +70,9 @@ func (b *backoff) next(now time.Time, j Jitter) time.Duration {
 // value is not usable; nil means no bound.
 type Budget struct{ limiter *rate.Limiter }
 
-// NewBudget allows perSecond attempts, and burst at once.
+// NewBudget allows perSecond attempts, above 0, and burst at once, at least 1.
 func NewBudget(perSecond float64, burst int) *Budget {
-	return &Budget{rate.NewLimiter(rate.Limit(perSecond), burst)}
+	return &Budget{rate.NewLimiter(rate.Limit(perSecond), max(1, burst))}
 }
 
 // wait takes one attempt from the budget.

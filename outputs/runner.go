@@ -13,9 +13,11 @@ import (
 
 const (
 	watchEach    = 250 * time.Millisecond
-	soon         = 10 * time.Second // a connection closed this soon after publish may mean a wrong key
-	soonRejected = 3                // so many of them in a row do
-	forgiven     = time.Minute      // a peer that took the stream before may refuse it for so long, until it has noticed that the old connection is gone
+	mediaEach    = 50 * time.Millisecond // how often a session that has just begun is looked at for its first frame
+	drainFor     = 10 * time.Second      // how long a destination may take to read the rest of a session that has ended
+	soon         = 10 * time.Second      // a connection closed this soon after publish may mean a wrong key
+	soonRejected = 3                     // so many of them in a row do
+	forgiven     = time.Minute           // a peer that took the stream before may refuse it for so long, until it has noticed that the old connection is gone
 )
 
 // Runner keeps one destination going. Set the fields before Run.
@@ -24,7 +26,7 @@ type Runner struct {
 	Name     string // of the destination, for logs
 	Output   Output
 	Progress *Progress     // the one that Output reports to
-	Ready    func() error  // checked before each attempt, such as the platform's codecs; nil: always ready
+	Ready    func() error  // checked before each attempt and while one runs, such as the platform's codecs; nil: always ready
 	Budget   *Budget       // nil: no bound
 	Jitter   Jitter        // nil: random
 	Patience time.Duration // how long a peer may take nothing; 0 means 10 s
@@ -40,7 +42,7 @@ func (r *Runner) wish() chan struct{} {
 	return r.retry
 }
 
-// Retry cuts a wait for the next attempt short. It may be called from anywhere, at any time.
+// Retry cuts a wait for the next attempt short, and does nothing while there is none. It may be called from anywhere, at any time.
 func (r *Runner) Retry() {
 	select {
 	case r.wish() <- struct{}{}:
@@ -55,35 +57,59 @@ func (r *Runner) Run(ctx context.Context) error {
 		if err := r.Stream.Await(ctx); err != nil {
 			return nil
 		}
-		r.session(ctx)
+		number := r.Stream.Snapshot().Session
+		if r.media(ctx, number) {
+			r.session(ctx, number)
+		}
 		if ctx.Err() != nil {
 			return nil
 		}
 	}
 }
 
+// over says whether the session of that number has ended.
+func (r *Runner) over(number uint64) bool {
+	s := r.Stream.Snapshot()
+	return !s.Live || s.Session != number
+}
+
+// media waits for the session's first frame: only then are the codecs known, and platforms close a connection that brings
+// nothing. It is false when the session or ctx ended before.
+func (r *Runner) media(ctx context.Context, number uint64) bool {
+	tick := time.NewTicker(mediaEach)
+	defer tick.Stop()
+	for !r.over(number) {
+		if r.Stream.Snapshot().Frames > 0 && len(r.Stream.Tracks()) > 0 {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+	return false
+}
+
 // session carries one session, with as many attempts as it takes.
-func (r *Runner) session(ctx context.Context) {
+func (r *Runner) session(ctx context.Context, number uint64) {
 	var b backoff
 	var refused refusals
-	for number := r.Stream.Snapshot().Session; ; {
-		if err := r.Budget.wait(ctx); err != nil {
+	for {
+		if err := r.Budget.wait(ctx); err != nil || r.over(number) {
 			return
 		}
-		err := r.attempt(ctx)
+		err := r.attempt(ctx, number)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
 		now := time.Now()
-		s := r.Stream.Snapshot()
-		held := r.Progress.held(now)
+		held, live := r.Progress.held()
 		if held >= soon {
 			b = backoff{}
 		}
-		if !r.pause(ctx, refused.judge(err, held, s.Publisher, now), &b, now) {
-			return
-		}
-		if s := r.Stream.Snapshot(); !s.Live || s.Session != number {
+		err = refused.judge(err, held, live, r.Stream.Snapshot().Publisher, now)
+		if !r.pause(ctx, number, err, b.next(now, r.Jitter)) || r.over(number) {
 			return
 		}
 	}
@@ -92,15 +118,19 @@ func (r *Runner) session(ctx context.Context) {
 // refusals tells a peer that does not want this key from one that is in trouble.
 type refusals struct {
 	short int       // connections in a row that the peer closed soon after publish
-	since time.Time // the first refusal in a row
-	taken bool      // the peer has taken the stream in this session
+	since time.Time // the first refusal since the peer took media
+	taken bool      // the peer has taken media in this session
 }
 
 // judge gives err as it is, or as one that needs a person. held is how long the connection lasted after publish, 0 where it
-// never came to that; without a publisher nothing was sent, and a close means nothing.
-func (c *refusals) judge(err error, held time.Duration, publisher bool, now time.Time) error {
+// never came to that, live whether it took media. Without a publisher nothing was sent, and a close means nothing.
+func (c *refusals) judge(err error, held time.Duration, live, publisher bool, now time.Time) error {
+	if live {
+		c.taken, c.since = true, time.Time{}
+	}
+	cause := CauseOf(err)
 	switch {
-	case CauseOf(err) == PeerRejected:
+	case cause == PeerRejected:
 		if c.since.IsZero() {
 			c.since = now
 		}
@@ -108,70 +138,108 @@ func (c *refusals) judge(err error, held time.Duration, publisher bool, now time
 			return Permanent(err)
 		}
 	case held >= soon:
-		*c = refusals{taken: true}
-	case held > 0 && publisher:
-		c.short++
+		c.short = 0
+	case cause == Kicked && held > 0 && publisher && !errors.Is(err, ErrReconnect):
+		if c.short++; c.short >= soonRejected {
+			return Permanent(&Failure{
+				Cause: PeerRejected, Err: err,
+				Hint: "the platform closes the connection soon after it accepts it: the stream key may be wrong or used up",
+			})
+		}
 	}
-	if c.short < soonRejected {
-		return err
-	}
-	return Permanent(&Failure{
-		Cause: PeerRejected, Err: err,
-		Hint: "the platform closes the connection soon after it accepts it: the stream key may be wrong or used up",
-	})
+	return err
 }
 
 // attempt runs the output once, and watches what the peer takes.
-func (r *Runner) attempt(ctx context.Context) error {
+func (r *Runner) attempt(ctx context.Context, number uint64) error {
 	r.Progress.begin(time.Now())
 	if r.Ready != nil {
 		if err := r.Ready(); err != nil {
-			return err
+			return notReady{err}
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
-	watch.Go(func() { r.watch(ctx, cancel) })
+	watch.Go(func() { r.watch(ctx, cancel, number) })
 	err := r.Output.Run(ctx, r.Stream)
-	var stalled *Failure
-	if errors.As(context.Cause(ctx), &stalled) {
-		err = stalled
+	var known *Failure
+	if cause := context.Cause(ctx); errors.As(cause, &known) {
+		err = cause
 	}
 	cancel(nil)
 	watch.Wait()
+	if CauseOf(err) == TCP && r.Progress.stalled() { // the kernel's patience was over first
+		err = &Failure{Cause: StalledPeer, Err: err}
+	}
 	return err
 }
 
-// watch ends the attempt when the peer takes nothing for too long.
-func (r *Runner) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+// watch ends the attempt when the peer takes nothing for too long, when the stream is no longer one that the platform takes,
+// and when the session is over: at once where the peer has not accepted the stream yet, else when it had time to read the
+// rest.
+func (r *Runner) watch(ctx context.Context, cancel context.CancelCauseFunc, number uint64) {
 	patience := r.Patience
 	if patience == 0 {
 		patience = defaultPatience
 	}
 	tick := time.NewTicker(watchEach)
 	defer tick.Stop()
+	alive := time.Now() // when the session was last seen
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
+			if !r.over(number) {
+				alive = now
+			} else if !r.Progress.connected() || now.Sub(alive) >= drainFor {
+				cancel(nil)
+				return
+			}
 			held := !r.Stream.Snapshot().Publisher
 			if cause := r.Progress.watch(now, held, patience); cause != NoCause {
 				cancel(&Failure{Cause: cause, Err: fmt.Errorf("the destination took nothing for %s", patience)})
+				return
+			}
+			if err := r.mismatch(); err != nil {
+				cancel(err)
 				return
 			}
 		}
 	}
 }
 
-// pause says why the attempt failed and waits until the next one, or until the session is over; false when ctx ended.
-func (r *Runner) pause(ctx context.Context, err error, b *backoff, now time.Time) bool {
-	state, wait := Backoff, b.next(now, r.Jitter)
+// notReady is a complaint of Ready.
+type notReady struct{ error }
+
+func (n notReady) Unwrap() error { return n.error }
+
+// mismatch gives Ready's complaint that the stream's codecs are not the platform's; nil where it has none.
+func (r *Runner) mismatch() error {
+	if r.Ready == nil {
+		return nil
+	}
+	if err := r.Ready(); CauseOf(err) == CodecMismatch {
+		return notReady{err}
+	}
+	return nil
+}
+
+// pause says why the attempt failed and waits until the next one, or until the session is over; false when ctx ended. One
+// that needs a person is waited for longer, and one that is not ready until it is.
+func (r *Runner) pause(ctx context.Context, number uint64, err error, wait time.Duration) bool {
+	state := Backoff
 	if IsPermanent(err) {
 		state, wait = Rejected, retryRejected
 	}
-	r.Progress.fail(err, state, now, wait)
+	select {
+	case <-r.wish(): // of the time before the failure
+	default:
+	}
+	r.Progress.fail(err, state, time.Now(), wait)
 	r.Log.Warn("destination failed", "stream", r.Stream.Name(), "output", r.Name, "cause", CauseOf(err).String(), "err", err, "retry_in", wait)
+	var complaint notReady
+	ready := !errors.As(err, &complaint)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	tick := time.NewTicker(watchEach)
@@ -185,7 +253,7 @@ func (r *Runner) pause(ctx context.Context, err error, b *backoff, now time.Time
 		case <-timer.C:
 			return true
 		case <-tick.C:
-			if !r.Stream.Snapshot().Live {
+			if r.over(number) || !ready && r.Ready() == nil {
 				return true
 			}
 		}
@@ -203,14 +271,29 @@ func (p *Progress) begin(now time.Time) {
 	p.enterLocked(Connecting, now)
 }
 
-// held gives how long the connection lasted since publish; 0 where it never came to that.
-func (p *Progress) held(now time.Time) time.Duration {
+// held gives how long the connection lasted from publish until the peer last took something, or had nothing to take; 0 where
+// it never came to that. live says whether it took media.
+func (p *Progress) held() (lasted time.Duration, live bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.published.IsZero() {
-		return 0
+		return 0, false
 	}
-	return max(now.Sub(p.published), 1)
+	return max(p.moved.Sub(p.published), 1), p.taken > 0
+}
+
+// connected says whether the destination is in a state with the peer's consent.
+func (p *Progress) connected() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state.connected()
+}
+
+// stalled says whether the destination is in that state.
+func (p *Progress) stalled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state == Stalled
 }
 
 // fail notes why an attempt failed and what comes next.

@@ -25,18 +25,38 @@ func tune(fd int) error {
 // waiting gives the bytes that the peer's machine has not acknowledged, and those of them that were not sent yet; false
 // where the kernel does not say.
 func waiting(conn net.Conn) (unacked, unsent int, ok bool) {
+	ok = ask(conn, func(fd int) (err error) {
+		if unacked, err = unix.IoctlGetInt(fd, unix.SIOCOUTQ); err == nil {
+			unsent, err = unix.IoctlGetInt(fd, unix.SIOCOUTQNSD)
+		}
+		return err
+	})
+	return unacked, unsent, ok
+}
+
+// acked gives the bytes that the peer's machine has acknowledged; false where the kernel does not say.
+func acked(conn net.Conn) (bytes uint64, ok bool) {
+	ok = ask(conn, func(fd int) error {
+		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err == nil {
+			bytes = info.Bytes_acked
+		}
+		return err
+	})
+	return bytes, ok
+}
+
+// ask lets f ask the kernel about a socket; false where conn is none or f fails.
+func ask(conn net.Conn, f func(fd int) error) bool {
 	sc, isSocket := conn.(syscall.Conn)
 	if !isSocket {
-		return 0, 0, false
+		return false
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return 0, 0, false
+		return false
 	}
-	var e1, e2 error
-	err = raw.Control(func(fd uintptr) {
-		unacked, e1 = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
-		unsent, e2 = unix.IoctlGetInt(int(fd), unix.SIOCOUTQNSD)
-	})
-	return unacked, unsent, err == nil && e1 == nil && e2 == nil
+	var asked error
+	err = raw.Control(func(fd uintptr) { asked = f(int(fd)) })
+	return err == nil && asked == nil
 }

@@ -31,21 +31,29 @@ func (p *Play) Run(ctx context.Context, s *relay.Stream) error {
 	}
 	sn := newSender(s, p.Output, p.Conn, p.Request.StreamID, flv.Legacy)
 	defer sn.reader.Close()
-	ctx, cancel := context.WithCancelCause(ctx)
+	nc := p.Conn.NetConn()
+	playing, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var reading sync.WaitGroup
 	reading.Go(func() { cancel(p.listen()) })
-	unblock := context.AfterFunc(ctx, func() { _ = p.Conn.NetConn().SetDeadline(time.Now()) })
-	err := p.carry(ctx, sn)
+	unblock := context.AfterFunc(playing, func() { _ = nc.SetDeadline(time.Now()) })
+	err := p.carry(playing, sn)
 	if errors.Is(err, relay.ErrEnded) {
-		_ = p.Conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout))
-		err = p.Request.EndPlay()
+		_ = nc.SetDeadline(time.Now().Add(closeTimeout))
+		if err = p.Request.EndPlay(); err == nil {
+			halfClose(nc)
+			reading.Wait()
+		}
 	}
 	unblock()
-	_ = p.Conn.Close()
+	cause := context.Cause(playing)
+	abort(nc)
 	reading.Wait()
-	if ended := context.Cause(ctx); errors.Is(ended, errLeft) || errors.Is(ended, context.Canceled) {
+	switch {
+	case err == nil, ctx.Err() != nil, isClosed(err), errors.Is(cause, errLeft):
 		return nil
+	case cause != nil:
+		return cause
 	}
 	return err
 }
@@ -57,6 +65,9 @@ func (p *Play) carry(ctx context.Context, sn *sender) error {
 			return err
 		}
 		_ = p.Conn.NetConn().SetWriteDeadline(time.Now().Add(stuckAfter))
+		if err := ctx.Err(); err != nil { // the deadline that ended ctx is overwritten
+			return err
+		}
 		if err := sn.flush(); err != nil {
 			return err
 		}

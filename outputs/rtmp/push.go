@@ -9,19 +9,21 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/relay"
+	format "github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/flv"
 	wire "github.com/simulcart/simulcart/wire/rtmp"
 )
 
 const (
-	openTimeout  = 10 * time.Second // RTMP handshake, connect and publish together
-	closeTimeout = 2 * time.Second  // last flush and the clean end
+	openTimeout = 10 * time.Second       // RTMP handshake, connect and publish together
+	lastWords   = 200 * time.Millisecond // for what a peer said before it broke the connection
 )
 
 // Push publishes a stream to a destination. Set the fields before Run.
@@ -38,105 +40,119 @@ type Push struct {
 	Progress  *outputs.Progress
 	Log       *slog.Logger
 
-	mu    sync.Mutex
-	moved *wire.URL // where the peer asked us to reconnect to
+	moved *wire.URL // where the peer asked us to reconnect to; nil: nowhere. Run's goroutine hands it to that of listen and back
+}
+
+// link is a connection that the peer takes a stream on.
+type link struct {
+	conn *wire.Conn
+	id   uint32   // message stream id
+	url  wire.URL // of the peer
 }
 
 // Run publishes one session of the stream; see [outputs.Output].
 func (p *Push) Run(ctx context.Context, s *relay.Stream) error {
-	conn, id, err := p.open(ctx)
+	session := s.Snapshot()
+	if !session.Live {
+		return nil
+	}
+	l, err := p.open(ctx)
 	if err != nil {
-		if ctx.Err() != nil && context.Cause(ctx) == ctx.Err() {
+		if ctx.Err() != nil && ended(ctx) == nil {
 			return nil
 		}
 		return err
 	}
+	nc := l.conn.NetConn()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	sn := newSender(s, p.Name, conn, id, p.Form)
+	sn := newSender(s, p.Name, l.conn, l.id, p.Form)
 	sn.wrapped = true
 	defer sn.reader.Close()
 
 	var reading sync.WaitGroup
-	reading.Go(func() { cancel(p.listen(conn)) })
-	// A write that blocks must not outlive ctx.
-	unblock := context.AfterFunc(ctx, func() { _ = conn.NetConn().SetDeadline(time.Now().Add(closeTimeout)) })
-
-	err = p.carry(ctx, sn)
-	if err == nil {
-		err = p.finish(conn, id)
+	reading.Go(func() { cancel(p.listen(l)) })
+	// A write that blocks must not outlive ctx: it may end where ctx was asked to, not where the peer is gone or stuck.
+	unblock := context.AfterFunc(ctx, func() {
+		deadline := time.Now()
+		if ended(ctx) == nil {
+			deadline = deadline.Add(closeTimeout)
+		}
+		_ = nc.SetDeadline(deadline)
+	})
+	whole := true
+	if sn.reader.Session() == session.Session { // else it ended while we connected
+		whole, err = p.carry(ctx, sn)
+	}
+	if whole && p.finish(ctx, l) {
+		reading.Wait()
 	}
 	unblock()
-	_ = conn.Close()
+	abort(nc)
 	reading.Wait()
 	return err
 }
 
-// target is where to connect: the configured URL, or the one that the peer asked for.
-func (p *Push) target() wire.URL {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.moved != nil {
-		return *p.moved
-	}
-	return p.URL
-}
-
 // open dials, shakes hands and publishes. A wish of the peer to reconnect elsewhere is good for one attempt.
-func (p *Push) open(ctx context.Context) (*wire.Conn, uint32, error) {
-	url := p.target()
-	p.mu.Lock()
-	p.moved = nil
-	p.mu.Unlock()
+func (p *Push) open(ctx context.Context) (*link, error) {
+	l := &link{url: p.URL}
+	moved := p.moved != nil
+	if moved {
+		l.url, p.moved = *p.moved, nil
+	}
 	var secure *tls.Config
-	if url.TLS {
+	if l.url.TLS {
 		if secure = p.TLS; secure == nil {
 			secure = &tls.Config{MinVersion: tls.VersionTLS12}
 		}
 	}
 	p.Progress.Enter(outputs.Connecting)
-	socket, err := p.Dialer.Dial(ctx, url.Address(), secure)
-	if err != nil {
-		return nil, 0, err
+	socket, err := p.Dialer.Dial(ctx, l.url.Address(), secure)
+	switch {
+	case err != nil && moved: // no reason to wait for a person: the next attempt goes to our own URL
+		return nil, &outputs.Failure{Cause: outputs.CauseOf(err), Err: errors.New("reconnect where the peer asked us to: " + err.Error())}
+	case err != nil:
+		return nil, err
 	}
 	p.Progress.Connected(socket)
 	p.Progress.Enter(outputs.Handshaking)
 	stop := context.AfterFunc(ctx, func() { _ = socket.SetDeadline(time.Now()) })
 	defer stop()
 	_ = socket.SetDeadline(time.Now().Add(openTimeout))
-	conn, id, err := p.dialogue(socket.Conn, url)
-	if err != nil {
-		_ = socket.Close()
-		return nil, 0, err
+	if err := p.dialogue(socket.Conn, l); err != nil {
+		abort(socket.Conn)
+		return nil, err
 	}
 	_ = socket.SetDeadline(time.Time{})
-	return conn, id, nil
+	return l, nil
 }
 
 // dialogue goes from the handshake to the peer's consent.
-func (p *Push) dialogue(nc net.Conn, url wire.URL) (*wire.Conn, uint32, error) {
+func (p *Push) dialogue(nc net.Conn, l *link) error {
 	if err := wire.OfferHandshake(nc); err != nil {
-		return nil, 0, outputs.Fail(outputs.Handshake, closedWords("RTMP handshake", err))
+		return outputs.Fail(outputs.Handshake, closedWords("RTMP handshake", err))
 	}
-	conn := wire.NewConn(nc)
-	if _, err := conn.Connect(wire.Offer{URL: url, ChunkSize: p.ChunkSize, Plain: p.Plain}); err != nil {
-		return nil, 0, refusal("connect", err)
+	l.conn = wire.NewConn(nc)
+	if _, err := l.conn.Connect(wire.Offer{URL: l.url, ChunkSize: p.ChunkSize, Plain: p.Plain}); err != nil {
+		return p.refusal("connect", err)
 	}
-	id, err := conn.Publish(p.Key.Reveal())
+	id, err := l.conn.Publish(p.Key.Reveal())
 	if err != nil {
-		return nil, 0, refusal("publish", err)
+		return p.refusal("publish", err)
 	}
-	conn.Authorise()
+	l.id = id
+	l.conn.Authorise()
 	p.Progress.Enter(outputs.Publishing)
-	return conn, id, nil
+	return nil
 }
 
 // refusal finds the cause of a failed command: the peer's own words, a close in answer to it, or silence.
-func refusal(command string, err error) error {
+func (p *Push) refusal(command string, err error) error {
 	var status *wire.StatusError
 	switch {
 	case errors.As(err, &status):
-		return &outputs.Failure{Cause: outputs.PeerRejected, Err: err, Hint: "check URL and stream key at the platform"}
+		said := &wire.StatusError{Command: status.Command, Status: p.masked(status.Status)}
+		return &outputs.Failure{Cause: outputs.PeerRejected, Err: said, Hint: "check URL and stream key at the platform"}
 	case command == "publish" && isClosed(err):
 		return &outputs.Failure{
 			Cause: outputs.PeerRejected, Err: closedWords("publish", err),
@@ -144,6 +160,19 @@ func refusal(command string, err error) error {
 		}
 	}
 	return outputs.Fail(outputs.Handshake, closedWords(command, err))
+}
+
+// masked takes the key, with and without its query, out of the peer's words, which go to logs and to the API.
+func (p *Push) masked(s wire.Status) wire.Status {
+	key := p.Key.Reveal()
+	name, _, _ := strings.Cut(key, "?")
+	for _, secret := range []string{key, name} {
+		if secret != "" {
+			s.Code = strings.ReplaceAll(s.Code, secret, p.Key.String())
+			s.Description = strings.ReplaceAll(s.Description, secret, p.Key.String())
+		}
+	}
+	return s
 }
 
 // closedWords says in words what a closed or silent connection means during step.
@@ -162,17 +191,19 @@ func isClosed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err)
 }
 
-// carry copies frames to the peer until the session or ctx ends (nil), or the connection does. Between two writes it collects.
-func (p *Push) carry(ctx context.Context, sn *sender) error {
+// carry copies frames to the peer until the session or ctx ends (nil), or the connection does. Between two writes it
+// collects, but not while it catches up. whole says that the last message was written to its end, so that others may follow.
+func (p *Push) carry(ctx context.Context, sn *sender) (whole bool, err error) {
 	pace := time.NewTimer(0)
 	defer pace.Stop()
 	for {
 		first, skipped, err := sn.next(ctx)
 		switch {
 		case errors.Is(err, relay.ErrEnded):
-			return nil
+			return true, nil
 		case err != nil:
-			return ended(ctx)
+			cause := ended(ctx)
+			return cause == nil, cause
 		}
 		if skipped > 0 {
 			p.Progress.Skipped()
@@ -181,26 +212,34 @@ func (p *Push) carry(ctx context.Context, sn *sender) error {
 		size := sn.batch.Len()
 		p.Progress.Writing(first)
 		if err := sn.flush(); err != nil {
-			if cause := ended(ctx); cause != nil || ctx.Err() != nil {
-				return cause
-			}
-			return outputs.Fail(lost(err), err)
+			return false, p.broken(ctx, sn.conn, err)
 		}
 		p.Progress.Wrote(size)
-		if p.Coalesce > 0 {
+		if p.Coalesce > 0 && sn.reader.Lag() < p.Coalesce {
 			pace.Reset(p.Coalesce)
 			select {
 			case <-ctx.Done():
-				return ended(ctx)
 			case <-pace.C:
 			}
 		}
 	}
 }
 
+// broken gives why a write failed: what ended ctx, or the peer's last words, which may wait to be read, or the error itself.
+func (p *Push) broken(ctx context.Context, conn *wire.Conn, err error) error {
+	if ctx.Err() == nil {
+		_ = conn.NetConn().SetDeadline(time.Now().Add(lastWords))
+		<-ctx.Done() // which listen ends
+	}
+	if cause := ended(ctx); outputs.CauseOf(cause) != outputs.TCP {
+		return cause
+	}
+	return outputs.Fail(lost(err), err)
+}
+
 // ended gives why ctx ended, nil where it was asked to.
 func ended(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
 		return cause
 	}
 	return nil
@@ -208,28 +247,36 @@ func ended(ctx context.Context) error {
 
 // lost finds the cause of a broken connection.
 func lost(err error) outputs.Cause {
-	if isClosed(err) {
+	var malformed *format.SyntaxError
+	var unsupported *format.UnsupportedError
+	var limit *wire.LimitError
+	switch {
+	case isClosed(err):
 		return outputs.Kicked
+	case errors.As(err, &malformed), errors.As(err, &unsupported), errors.As(err, &limit):
+		return outputs.Handshake
 	}
 	return outputs.TCP
 }
 
-// finish ends the publish cleanly, in bounded time; a peer that does not take it is not waited for.
-func (p *Push) finish(conn *wire.Conn, id uint32) error {
-	_ = conn.NetConn().SetDeadline(time.Now().Add(closeTimeout))
-	if err := conn.Unpublish(p.Key.Reveal(), id); err != nil {
+// finish ends the publish cleanly, in bounded time, and says whether the peer can have taken it: then it closes in turn when
+// it has read the end.
+func (p *Push) finish(ctx context.Context, l *link) bool {
+	if ctx.Err() == nil { // else the deadline is set
+		_ = l.conn.NetConn().SetDeadline(time.Now().Add(closeTimeout))
+	}
+	if err := l.conn.Unpublish(p.Key.Reveal(), l.id); err != nil {
 		p.Log.Debug("destination took no clean end", "output", p.Name, "err", err)
+		return false
 	}
-	if half, ok := conn.NetConn().(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite() // what was written still reaches the peer, which closes when it has read the end
-	}
-	return nil
+	halfClose(l.conn.NetConn())
+	return true
 }
 
 // listen reads what the peer says until the connection ends, and gives why it did.
-func (p *Push) listen(conn *wire.Conn) error {
+func (p *Push) listen(l *link) error {
 	for {
-		m, err := conn.ReadMessage()
+		m, err := l.conn.ReadMessage()
 		if err != nil {
 			return outputs.Fail(lost(err), closedWords("while live", err))
 		}
@@ -241,10 +288,11 @@ func (p *Push) listen(conn *wire.Conn) error {
 			return outputs.Fail(outputs.Handshake, err)
 		}
 		status, ok := wire.StatusOf(cmd)
+		status = p.masked(status)
 		switch {
 		case !ok:
 		case status.Code == wire.CodeReconnectRequest:
-			return p.reconnect(status)
+			return outputs.Fail(outputs.Kicked, p.reconnect(l.url, status))
 		case status.Level == "error":
 			return outputs.Fail(outputs.Kicked, &wire.StatusError{Command: "the stream", Status: status})
 		case status.Code == wire.CodeUnpublishSuccess:
@@ -253,18 +301,18 @@ func (p *Push) listen(conn *wire.Conn) error {
 	}
 }
 
-// reconnect takes a ReconnectRequest (Enhanced RTMP v2): the next attempt goes where the peer says, under the same policy of
-// addresses as any destination.
-func (p *Push) reconnect(status wire.Status) error {
-	p.Log.Info("destination asks to reconnect", "output", p.Name, "detail", status.Description)
+// reconnect takes a ReconnectRequest (Enhanced RTMP v2) of the peer at from: the next attempt goes where the peer says, under
+// the same policy of addresses as any destination, and never from TLS to a connection that shows the key.
+func (p *Push) reconnect(from wire.URL, status wire.Status) error {
 	if status.TCURL != "" {
-		url, err := p.target().Resolve(status.TCURL)
-		if err != nil {
-			return outputs.Fail(outputs.Kicked, fmt.Errorf("reconnect request: %w", err))
+		to, err := from.Resolve(status.TCURL)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w, not where we can: %w", outputs.ErrReconnect, err)
+		case from.TLS && !to.TLS:
+			return fmt.Errorf("%w, without TLS: %s", outputs.ErrReconnect, status.Description)
 		}
-		p.mu.Lock()
-		p.moved = &url
-		p.mu.Unlock()
+		p.moved = &to
 	}
-	return outputs.Fail(outputs.Kicked, fmt.Errorf("the peer asked to reconnect: %s", status.Description))
+	return fmt.Errorf("%w: %s", outputs.ErrReconnect, status.Description)
 }

@@ -129,8 +129,8 @@ func message(f *media.Frame, origin media.Time, form flv.Form, chunkSize int) *w
 // describe puts onMetaData in front of f, where it is due: at the start and when the tracks have changed.
 func (sn *sender) describe(f *media.Frame) {
 	tracks := sn.reader.Tracks()
-	if sn.described && slices.Equal(tracks, sn.tracks) {
-		return
+	if len(tracks) == 0 || sn.described && slices.Equal(tracks, sn.tracks) {
+		return // without tracks a publisher has just come, and has not told yet
 	}
 	sn.described, sn.tracks = true, slices.Clone(tracks)
 	var publisher amf.ECMA
@@ -149,7 +149,8 @@ func (sn *sender) describe(f *media.Frame) {
 	sn.batch.AddMessage(m, sn.conn.ChunkSize())
 }
 
-// configure puts the sequence header of f's track in front of f.
+// configure puts the sequence header of f's track in front of f. Codecs without one, and configurations that nobody can read,
+// have none.
 func (sn *sender) configure(f *media.Frame) {
 	t := f.Track
 	sn.sent[t.ID] = t
