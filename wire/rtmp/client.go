@@ -144,7 +144,7 @@ func (c *Conn) created() (uint32, error) {
 			return uint32(id), nil
 		}
 	}
-	return 0, fmt.Errorf("read answer to createStream: no message stream id in it")
+	return 0, fmt.Errorf("read answer to createStream: %w", commandSyntax(c.reader.offset, "no message stream id"))
 }
 
 // answer waits for the _result of a transaction.

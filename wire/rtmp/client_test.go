@@ -56,7 +56,7 @@ func TestPublishAnswers(t *testing.T) {
 		{"connect refused by a result", []Command{refused("_result", 1)}, "the peer refused connect: NetStream.Publish.BadName: taken"},
 		{"createStream refused", []Command{connected, {Name: "_error", Transaction: 4}}, "the peer refused createStream without a reason"},
 		{"refused before createStream", []Command{connected, badName}, "the peer refused createStream: NetStream.Publish.BadName: taken"},
-		{"createStream without an id", []Command{connected, {Name: "_result", Transaction: 4, Args: []any{"1", -1.0, 4294967296.0}}}, "read answer to createStream: no message stream id in it"},
+		{"createStream without an id", []Command{connected, {Name: "_result", Transaction: 4, Args: []any{"1", -1.0, 4294967296.0}}}, "read answer to createStream: rtmp command: at byte 171: no message stream id"},
 		{"publish refused", []Command{connected, created, badName}, "the peer refused publish: NetStream.Publish.BadName: taken"},
 		{"publish refused by _error", []Command{connected, created, refused("_error", 5)}, "the peer refused publish: NetStream.Publish.BadName: taken"},
 		{"publish refused without words", []Command{connected, created, {Name: "_error", Transaction: 5}}, "the peer refused publish without a reason"},

@@ -26,16 +26,16 @@ func ParseCommand(m Message) (Command, error) {
 	case len(values) < 2 && err != nil:
 		return Command{}, err
 	case len(values) == 0:
-		return Command{}, commandSyntax("no name")
+		return Command{}, commandSyntax(0, "no name")
 	}
 	c := Command{StreamID: m.StreamID}
 	var ok bool
 	if c.Name, ok = values[0].(string); !ok {
-		return Command{}, commandSyntax(fmt.Sprintf("begins with %T, want a name", values[0]))
+		return Command{}, commandSyntax(0, "begins with %T, want a name", values[0])
 	}
 	if len(values) > 1 {
 		if c.Transaction, ok = values[1].(float64); !ok {
-			return Command{}, commandSyntax(fmt.Sprintf("%T behind the name, want the transaction's number", values[1]))
+			return Command{}, commandSyntax(0, "%T behind the name, want the transaction's number", values[1])
 		}
 	}
 	if len(values) > 2 {
@@ -45,8 +45,8 @@ func ParseCommand(m Message) (Command, error) {
 	return c, nil
 }
 
-func commandSyntax(msg string) error {
-	return &wire.SyntaxError{Format: "rtmp command", Msg: msg}
+func commandSyntax(offset int64, format string, args ...any) error {
+	return &wire.SyntaxError{Format: "rtmp command", Offset: offset, Msg: fmt.Sprintf(format, args...)}
 }
 
 // Message gives the command as a message.

@@ -146,7 +146,7 @@ func (c *Conn) Answer(cmd Command) error {
 // named takes the stream's name from publish or play.
 func (r *Request) named(cmd Command) error {
 	if !r.connected {
-		return r.conn.reader.syntax("%s before connect", cmd.Name)
+		return commandSyntax(r.conn.reader.offset, "%s before connect", cmd.Name)
 	}
 	r.Action = Play
 	if cmd.Name == "publish" {

@@ -21,6 +21,7 @@ var (
 	errNoURL  = errors.New("parse rtmp URL: not a valid URL")
 	errScheme = errors.New("parse rtmp URL: it must start with rtmp:// or rtmps://")
 	errNoHost = errors.New("parse rtmp URL: no host")
+	errIPv6   = errors.New("parse rtmp URL: an IPv6 address must stand in brackets")
 )
 
 // ParseURL reads rtmp://host[:port]/app and rtmps://host[:port]/app. Default ports are 1935 and 443.
@@ -40,6 +41,9 @@ func ParseURL(s string) (URL, error) {
 	}
 	if r.Host == "" {
 		return URL{}, errNoHost
+	}
+	if strings.Contains(r.Host, ":") && !strings.HasPrefix(u.Host, "[") {
+		return URL{}, errIPv6 // its last group would be taken for the port
 	}
 	r.App = strings.Trim(u.EscapedPath(), "/")
 	if u.RawQuery != "" {

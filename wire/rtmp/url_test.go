@@ -57,7 +57,7 @@ func TestURLErrorsKeepSecrets(t *testing.T) {
 	const key = "live_1234567890abcdef"
 	for _, in := range []string{
 		"", key, key + ":1", "http://host/" + key, "rtmp://", "rtmp:///" + key, "rtmp://" + key + ":x/", "rtmp://host:port/" + key,
-		"rtmp://host/%zz" + key, "rtmp://host/\x00" + key, "rtmp://[" + key, "livekey123:" + key, key + "://host/app", "livekey://host",
+		"rtmp://host/%zz" + key, "rtmp://host/\x00" + key, "rtmp://[" + key, "livekey123:" + key, key + "://host/app", "livekey://host", "rtmp://2001:db8::1/app",
 	} {
 		t.Run(in, func(t *testing.T) {
 			_, err := ParseURL(in)
