@@ -17,13 +17,13 @@ type Command struct {
 	StreamID    uint32     // message stream id
 }
 
-// ParseCommand reads the body of a command message. What follows a value that cannot be read is left out, as long as
-// name and transaction stand: some encoders add values that nobody knows. A name alone has transaction 0, as ffmpeg's
+// ParseCommand reads the body of a command message. From an argument that cannot be read on, all is left out: some encoders
+// add values that nobody knows. Name, transaction and object must stand; what breaks AMF's own bounds there is told. A name alone has transaction 0, as ffmpeg's
 // onFCPublish.
 func ParseCommand(m Message) (Command, error) {
 	values, err := amf.DecodeAll(m.Payload)
 	switch {
-	case len(values) < 2 && err != nil:
+	case len(values) < 3 && err != nil:
 		return Command{}, err
 	case len(values) == 0:
 		return Command{}, commandSyntax(0, "no name")

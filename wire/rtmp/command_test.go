@@ -60,7 +60,6 @@ func TestParseCommand(t *testing.T) {
 			"an ECMA array as object", "02 0001 61 00 3ff0000000000000 08 00000001 0001 6b 0101 000009",
 			Command{Name: "a", Transaction: 1, Object: amf.Object{{Key: "k", Value: true}}, Args: []any{}},
 		},
-		{"an object cut short is left out", "02 0001 61 00 3ff0000000000000 03 0001", Command{Name: "a", Transaction: 1}},
 		{"an argument of AMF3 is left out", "02 0001 61 00 3ff0000000000000 05 11 01", Command{Name: "a", Transaction: 1, Args: []any{}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,6 +82,7 @@ func TestParseCommandErrors(t *testing.T) {
 		{"a number first", "00 3ff0000000000000", "rtmp command: at byte 0: begins with float64, want a name"},
 		{"two strings", "02 0001 61 02 0001 62", "rtmp command: at byte 0: string behind the name, want the transaction's number"},
 		{"cut in the name", "02 0009 61", "amf0: at byte 3: string needs 9 bytes, 1 are left"},
+		{"cut in the object", "02 0001 61 00 3ff0000000000000 03 0001", "amf0: at byte 16: key needs 1 bytes, 0 are left"},
 		{"cut in the transaction", "02 0001 61 00 3f", "amf0: at byte 5: number needs 8 bytes, 1 are left"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
