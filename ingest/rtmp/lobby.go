@@ -1,11 +1,12 @@
 package rtmp
 
 import (
-	"container/list"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -22,9 +23,8 @@ type Lobby struct {
 	PerAddress int // from one address, loopback exempt; 0 means 64
 	InAll      int // 0 means 1,024; one more drops the oldest
 
-	mu        sync.Mutex
-	waiting   list.List // of *place, oldest first
-	byAddress map[netip.Addr]int
+	mu      sync.Mutex
+	waiting []*place // oldest first
 }
 
 // place is one connection's place in the lobby.
@@ -32,53 +32,51 @@ type place struct {
 	lobby   *Lobby
 	conn    net.Conn
 	address netip.Addr
-	element *list.Element
-	gone    bool
-	dropped bool
+	dropped bool // for a newer one; guarded by lobby.mu
 }
 
 // enter takes a connection in, or refuses it.
 func (l *Lobby) enter(conn net.Conn) (*place, error) {
 	p := &place{lobby: l, conn: conn, address: addressOf(conn)}
-	l.mu.Lock()
-	if l.byAddress == nil {
-		l.byAddress = make(map[netip.Addr]int)
-	}
-	most := orDefault(l.PerAddress, defaultPerAddress)
-	if !p.address.IsLoopback() && l.byAddress[p.address] >= most {
-		l.mu.Unlock()
-		return nil, fmt.Errorf("%d connections from this address wait to show a key already", most)
-	}
-	var oldest *place
-	if l.waiting.Len() >= orDefault(l.InAll, defaultInAll) {
-		oldest = l.waiting.Front().Value.(*place)
-		oldest.dropped = true
-		oldest.leaveLocked()
-	}
-	l.byAddress[p.address]++
-	p.element = l.waiting.PushBack(p)
-	l.mu.Unlock()
+	oldest, err := l.add(p)
 	if oldest != nil {
 		_ = oldest.conn.Close()
 	}
-	return p, nil
+	return p, err
+}
+
+// add gives p a place; oldest is the one that lost its own for it.
+func (l *Lobby) add(p *place) (oldest *place, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if most := cmp.Or(l.PerAddress, defaultPerAddress); !p.address.IsLoopback() && l.countLocked(p.address) >= most {
+		return nil, fmt.Errorf("%d connections from this address wait to show a key already", most)
+	}
+	if len(l.waiting) >= cmp.Or(l.InAll, defaultInAll) {
+		oldest = l.waiting[0]
+		oldest.dropped = true
+		l.waiting = slices.Delete(l.waiting, 0, 1)
+	}
+	l.waiting = append(l.waiting, p)
+	return oldest, nil
+}
+
+// countLocked gives how many of an address wait.
+func (l *Lobby) countLocked(address netip.Addr) (n int) {
+	for _, p := range l.waiting {
+		if p.address == address {
+			n++
+		}
+	}
+	return n
 }
 
 // leave gives the place back; it is idempotent.
 func (p *place) leave() {
 	p.lobby.mu.Lock()
 	defer p.lobby.mu.Unlock()
-	p.leaveLocked()
-}
-
-func (p *place) leaveLocked() {
-	if p.gone {
-		return
-	}
-	p.gone = true
-	p.lobby.waiting.Remove(p.element)
-	if p.lobby.byAddress[p.address]--; p.lobby.byAddress[p.address] == 0 {
-		delete(p.lobby.byAddress, p.address)
+	if i := slices.Index(p.lobby.waiting, p); i >= 0 {
+		p.lobby.waiting = slices.Delete(p.lobby.waiting, i, i+1)
 	}
 }
 
@@ -93,11 +91,4 @@ func (p *place) evicted() bool {
 func addressOf(conn net.Conn) netip.Addr {
 	ap, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
 	return ap.Addr().Unmap().WithZone("")
-}
-
-func orDefault(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }

@@ -8,23 +8,29 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/simulcart/simulcart/ingest"
-	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/flv"
 	rtmp "github.com/simulcart/simulcart/wire/rtmp"
 )
 
 const (
 	pingEach     = 5 * time.Second
-	deadAfter    = 10 * time.Second // without a byte, pings notwithstanding
+	deadAfter    = 10 * time.Second // without a whole message; answers to pings are none
 	firstMedia   = 15 * time.Second // after publish was accepted
-	farewell     = time.Second      // for the last words to a publisher
 	complainEach = 10 * time.Second // trouble with frames is said once in this time
 )
 
-var errNoMedia = errors.New("no media came within 15 s of publish: check that the encoder's outputs are on")
+// farthest bounds a publisher's timestamps, in milliseconds either way: a century, beyond which nanoseconds overflow.
+const farthest = 100 * 365 * 24 * 3600 * 1000
+
+var (
+	errNoMedia = errors.New("no media came within 15 s of publish: check that the encoder's outputs are on")
+	errDeaf    = errors.New("it takes nothing of what is written to it")
+	errRunaway = errors.New("its timestamps went over a century")
+)
 
 // publisher is one encoder's connection after its admission.
 type publisher struct {
@@ -33,6 +39,7 @@ type publisher struct {
 	pub     *ingest.Publication
 	log     *slog.Logger
 
+	over       atomic.Bool // the stream is lost, or the server stops: nothing is read any more
 	demuxer    flv.Demuxer
 	media      bool      // some has come
 	complained time.Time // when trouble was last said
@@ -41,64 +48,66 @@ type publisher struct {
 
 // run relays the publisher until it ends its stream, is lost, or loses the stream.
 func (p *publisher) run(ctx context.Context) error {
+	_ = p.conn.NetConn().SetWriteDeadline(time.Now().Add(deadAfter))
 	if err := p.request.Accept(); err != nil {
 		p.pub.Close(false)
 		return fmt.Errorf("accept publish: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var beside sync.WaitGroup
 	beside.Go(func() { p.attend(ctx) })
 	clean, err := p.read(time.Now())
 	p.pub.Close(clean)
 	cancel()
 	beside.Wait()
-	if reason := p.pub.Reason(); reason != nil {
+	reason := p.pub.Reason()
+	switch {
+	case reason != nil:
+		p.dismiss(reason)
 		return reason
-	}
-	if clean {
-		p.log.Info("publisher ended the stream")
+	case clean:
+		farewell(p.conn.NetConn())
 		return nil
 	}
 	return fmt.Errorf("publisher lost: %w", err)
 }
 
-// attend pings the encoder, and tells it when the stream is no longer its own.
+// attend pings the encoder, and ends the reading when the stream is no longer its own.
 func (p *publisher) attend(ctx context.Context) {
+	nc := p.conn.NetConn()
 	tick := time.NewTicker(pingEach)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
 		case <-p.pub.Done():
-			p.dismiss()
-			return
 		case <-tick.C:
-			_ = p.conn.NetConn().SetWriteDeadline(time.Now().Add(pingEach))
-			if err := p.conn.Ping(); err != nil {
-				_ = p.conn.Close()
-				return
+			// For whatever is written from now to the next ping.
+			_ = nc.SetWriteDeadline(time.Now().Add(deadAfter))
+			if p.conn.Ping() == nil {
+				continue
 			}
 		}
+		p.over.Store(true)
+		_ = nc.SetDeadline(time.Now())
+		return
 	}
 }
 
-// dismiss says why and closes.
-func (p *publisher) dismiss() {
-	reason := p.pub.Reason()
-	if reason == nil {
-		return // it left by itself
+// dismiss tells the encoder why it lost the stream.
+func (p *publisher) dismiss(reason error) {
+	nc := p.conn.NetConn()
+	_ = nc.SetDeadline(time.Now().Add(farewellTime))
+	if !errors.Is(reason, ingest.ErrDraining) {
+		refuse(p.conn, p.request, rtmp.CodePublishBadName, reason.Error())
+		return
 	}
-	_ = p.conn.NetConn().SetWriteDeadline(time.Now().Add(farewell))
-	if errors.Is(reason, ingest.ErrDraining) {
-		asked, err := p.request.AskReconnect("", reason.Error())
-		if asked && err == nil {
-			p.log.Info("publisher was asked to reconnect")
-		}
-	} else {
-		_ = p.request.Reject(rtmp.CodePublishBadName, reason.Error())
+	asked, err := p.request.AskReconnect("", reason.Error())
+	if asked && err == nil {
+		p.log.Info("publisher was asked to reconnect")
 	}
-	_ = p.conn.Close()
+	farewell(nc)
 }
 
 // read relays messages until the stream ends; clean says that the encoder ended it.
@@ -109,10 +118,15 @@ func (p *publisher) read(start time.Time) (clean bool, err error) {
 			deadline = start.Add(firstMedia)
 		}
 		_ = p.conn.NetConn().SetReadDeadline(deadline)
+		if p.over.Load() { // else attend sets an earlier deadline
+			return false, errDeaf
+		}
 		m, err := p.conn.ReadMessage()
 		switch {
 		case errors.Is(err, io.EOF):
 			return false, errors.New("it closed the connection without ending the stream")
+		case errors.Is(err, os.ErrDeadlineExceeded) && p.over.Load():
+			return false, errDeaf
 		case errors.Is(err, os.ErrDeadlineExceeded) && !p.media:
 			return false, errNoMedia
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -142,6 +156,9 @@ func (p *publisher) command(m rtmp.Message) (bool, error) {
 
 // tag turns a media message into a frame and relays it. Only a lost stream is an error.
 func (p *publisher) tag(m rtmp.Message) error {
+	if m.Timestamp > farthest || m.Timestamp < -farthest {
+		return errRunaway
+	}
 	got, err := p.demuxer.Demux(flv.Tag{Type: flv.TagType(m.Type), Timestamp: m.Timestamp, Body: m.Payload})
 	if got.TracksChanged {
 		p.pub.SetTracks(p.demuxer.Tracks())
@@ -171,12 +188,7 @@ func (p *publisher) count(got flv.Demuxed, err error) {
 	p.pub.Drop(ingest.DropUnsupported)
 	p.troubles++
 	if now := time.Now(); now.Sub(p.complained) >= complainEach {
-		var unsupported *wire.UnsupportedError
-		msg := "publisher sent what cannot be read"
-		if errors.As(err, &unsupported) {
-			msg = "publisher sends what is not relayed"
-		}
-		p.log.Warn(msg, "messages", p.troubles, "err", err)
+		p.log.Warn("publisher sends what cannot be relayed", "messages", p.troubles, "err", err)
 		p.complained, p.troubles = now, 0
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -19,7 +20,7 @@ import (
 
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/ingest"
-	wire "github.com/simulcart/simulcart/wire/rtmp"
+	rtmp "github.com/simulcart/simulcart/wire/rtmp"
 )
 
 // Deadlines of a connection that has not shown a key yet (LIMITS.md), counted from its start, not from the last read.
@@ -30,6 +31,9 @@ const (
 	requestTimeout   = 10 * time.Second
 )
 
+// farewellTime is for the last words to a peer.
+const farewellTime = time.Second
+
 // app is the application name that publishers and players use.
 const app = "live"
 
@@ -39,7 +43,7 @@ type Server struct {
 	Registry *access.Registry
 	Log      *slog.Logger
 	// Play serves an authorised player: it accepts the request, and returns when the player is gone and conn is closed.
-	Play  func(ctx context.Context, stream string, conn *wire.Conn, r *wire.Request) error
+	Play  func(ctx context.Context, stream string, conn *rtmp.Conn, r *rtmp.Request) error
 	Lobby Lobby // bounds those who have not shown a key
 }
 
@@ -56,6 +60,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 		nc, err := l.Accept()
 		switch {
 		case ctx.Err() != nil:
+			if err == nil {
+				_ = nc.Close()
+			}
 			return nil
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accept rtmp connections: %w", err)
@@ -67,22 +74,27 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 			}
 			continue
 		}
-		all.Go(func() { s.connection(ctx, nc, secure) })
+		place, err := s.Lobby.enter(nc)
+		if err != nil {
+			_ = nc.Close()
+			s.Log.Warn("connection refused", "remote", nc.RemoteAddr().String(), "err", err)
+			continue
+		}
+		all.Go(func() { s.connection(ctx, nc, place, secure) })
 	}
 }
 
 // connection serves one connection to its end. Its errors are logged here, once.
-func (s *Server) connection(ctx context.Context, nc net.Conn, secure *tls.Config) {
+func (s *Server) connection(ctx context.Context, nc net.Conn, place *place, secure *tls.Config) {
 	log := s.Log.With("remote", nc.RemoteAddr().String())
-	place, err := s.Lobby.enter(nc)
-	if err != nil {
-		_ = nc.Close()
-		log.Warn("connection refused", "err", err)
-		return
-	}
 	defer place.leave()
 	defer nc.Close()
-	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
+	raw := nc
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	settle := func() { // whoever is let in ends in order when ctx does
+		place.leave()
+		stop()
+	}
 	defer stop()
 
 	start := time.Now()
@@ -99,25 +111,31 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, secure *tls.Config
 	}
 	conn, request, err := open(nc, start)
 	if err != nil {
-		if place.evicted() {
-			err = errEvicted
+		var refused *rtmp.StatusError
+		if errors.As(err, &refused) {
+			farewell(nc)
 		}
-		s.say(ctx, log, "connection ended before it asked for a stream", err)
+		switch {
+		case place.evicted():
+			err = errEvicted
+		case errors.Is(err, io.EOF):
+			err = nil // it came and went, as health checks do
+		}
+		say(ctx, log.With("during", "opening"), err)
 		return
 	}
-	switch request.Action {
-	case wire.Publish:
-		err = s.publish(ctx, conn, request, protocol, place)
-	case wire.Play:
-		err = s.play(ctx, conn, request, place)
+	log = log.With("during", request.Action.String())
+	if request.Action == rtmp.Publish {
+		say(ctx, log, s.publish(ctx, conn, request, protocol, settle))
+	} else {
+		say(ctx, log, s.play(ctx, conn, request, settle))
 	}
-	s.say(ctx, log, request.Action.String()+" ended", err)
 }
 
 // open goes from the RTMP handshake to the request, each step under its own total time.
-func open(nc net.Conn, start time.Time) (*wire.Conn, *wire.Request, error) {
+func open(nc net.Conn, start time.Time) (*rtmp.Conn, *rtmp.Request, error) {
 	_ = nc.SetDeadline(start.Add(helloTimeout))
-	hello, err := wire.ReadHello(nc)
+	hello, err := rtmp.ReadHello(nc)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -126,50 +144,64 @@ func open(nc net.Conn, start time.Time) (*wire.Conn, *wire.Request, error) {
 		return nil, nil, err
 	}
 	_ = nc.SetDeadline(start.Add(requestTimeout))
-	conn := wire.NewConn(nc)
-	request, err := wire.ReadRequest(conn, app)
+	conn := rtmp.NewConn(nc)
+	request, err := rtmp.ReadRequest(conn, app)
 	return conn, request, err
 }
 
-// publish admits a publisher and relays it.
-func (s *Server) publish(ctx context.Context, conn *wire.Conn, r *wire.Request, protocol string, place *place) error {
+// publish admits a publisher and relays it; settle is called once it is in.
+func (s *Server) publish(ctx context.Context, conn *rtmp.Conn, r *rtmp.Request, protocol string, settle func()) error {
+	remote := conn.NetConn().RemoteAddr().String()
 	who := s.Registry.Identify(r.Name)
 	if err := s.Registry.Authorize(who, access.Publish, who.Stream); err != nil {
-		_ = r.Reject(wire.CodePublishBadName, "the stream key is not known here: copy it again")
+		refuse(conn, r, rtmp.CodePublishBadName, "the stream key is not known here: copy it again")
 		return errWrongKey
 	}
-	pub, err := s.Gate.Admit(ingest.Applicant{
-		Stream: who.Stream, Protocol: protocol, Software: r.Peer.Software, Remote: conn.NetConn().RemoteAddr().String(),
-	})
+	pub, err := s.Gate.Admit(ingest.Applicant{Stream: who.Stream, Protocol: protocol, Software: r.Peer.Software, Remote: remote})
 	if err != nil {
-		_ = r.Reject(wire.CodePublishDenied, err.Error())
+		refuse(conn, r, rtmp.CodePublishDenied, err.Error())
 		return nil // the gate has logged it
 	}
-	place.leave()
+	settle()
 	conn.Authorise()
-	p := &publisher{conn: conn, request: r, pub: pub, log: s.Log.With("stream", who.Stream, "remote", conn.NetConn().RemoteAddr().String())}
+	p := &publisher{conn: conn, request: r, pub: pub, log: s.Log.With("stream", who.Stream, "remote", remote)}
 	return p.run(ctx)
 }
 
-// play checks a player and hands it on.
-func (s *Server) play(ctx context.Context, conn *wire.Conn, r *wire.Request, place *place) error {
+// play checks a player and hands it on; settle is called once it is in.
+func (s *Server) play(ctx context.Context, conn *rtmp.Conn, r *rtmp.Request, settle func()) error {
 	if err := s.Registry.Authorize(access.Principal{}, access.Play, r.Name); err != nil || s.Play == nil {
-		_ = r.Reject(wire.CodePlayNotFound, "no such stream, or it is not public")
+		refuse(conn, r, rtmp.CodePlayNotFound, "no such stream, or it is not public")
 		return err
 	}
-	place.leave()
+	settle()
 	_ = conn.NetConn().SetDeadline(time.Time{})
 	return s.Play(ctx, r.Name, conn, r)
+}
+
+// refuse answers a request with an error.
+func refuse(conn *rtmp.Conn, r *rtmp.Request, code, description string) {
+	if err := r.Reject(code, description); err == nil {
+		farewell(conn.NetConn())
+	}
+}
+
+// farewell lets the peer hear what was said last: a close with bytes unread would reset the connection and may overtake it.
+// So only our side is closed, and what still comes is thrown away, for a moment. The caller closes nc.
+func farewell(nc net.Conn) {
+	_ = nc.SetDeadline(time.Now().Add(farewellTime))
+	if half, ok := nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, nc)
+	}
 }
 
 var errWrongKey = errors.New("publish refused: unknown stream key")
 
 // say logs how a connection ended: what the peer did wrong is for the operator to see, a plain end is not.
-func (s *Server) say(ctx context.Context, log *slog.Logger, msg string, err error) {
-	switch {
-	case err == nil, ctx.Err() != nil:
-		log.Debug(msg)
-	default:
-		log.Warn(msg, "err", err)
+func say(ctx context.Context, log *slog.Logger, err error) {
+	if err == nil || ctx.Err() != nil {
+		log.Debug("connection ended")
+		return
 	}
+	log.Warn("connection ended", "err", err)
 }
