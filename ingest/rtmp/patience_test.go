@@ -136,6 +136,7 @@ func TestSlowOpening(t *testing.T) {
 				_ = nc.Close()
 				slowly.Wait()
 				synctest.Wait()
+				r.counted("slow", 1)
 				if got := r.log.all(); !strings.Contains(got, "during=opening err=") {
 					r.Errorf("logged %q", got)
 				}
@@ -235,6 +236,9 @@ func TestLobby(t *testing.T) {
 				r.Error("another address had to wait")
 			}
 			synctest.Wait()
+			if n := r.server.Refusals.Counts()["crowd"]; n != 1 {
+				r.Errorf("counted %d, want 1", n)
+			}
 			r.logged("connection refused remote=192.0.2.1:999")
 		})
 	})

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/simulcart/simulcart/ingest"
@@ -18,7 +17,7 @@ import (
 
 const (
 	pingEach     = 5 * time.Second
-	deadAfter    = 10 * time.Second // without a whole message; answers to pings are none
+	deadAfter    = 10 * time.Second // without a byte; answers to pings count
 	firstMedia   = 15 * time.Second // after publish was accepted
 	complainEach = 10 * time.Second // trouble with frames is said once in this time
 )
@@ -39,7 +38,6 @@ type publisher struct {
 	pub     *ingest.Publication
 	log     *slog.Logger
 
-	over       atomic.Bool // the stream is lost, or the server stops: nothing is read any more
 	demuxer    flv.Demuxer
 	media      bool      // some has come
 	complained time.Time // when trouble was last said
@@ -67,7 +65,7 @@ func (p *publisher) run(ctx context.Context) error {
 		p.dismiss(reason)
 		return reason
 	case clean:
-		farewell(p.conn.NetConn())
+		await(p.conn.NetConn())
 		return nil
 	}
 	return fmt.Errorf("publisher lost: %w", err)
@@ -89,8 +87,8 @@ func (p *publisher) attend(ctx context.Context) {
 				continue
 			}
 		}
-		p.over.Store(true)
-		_ = nc.SetDeadline(time.Now())
+		p.conn.Interrupt()
+		_ = nc.SetWriteDeadline(time.Now())
 		return
 	}
 }
@@ -112,27 +110,11 @@ func (p *publisher) dismiss(reason error) {
 
 // read relays messages until the stream ends; clean says that the encoder ended it.
 func (p *publisher) read(start time.Time) (clean bool, err error) {
+	_ = p.conn.NetConn().SetReadDeadline(start.Add(firstMedia))
 	for {
-		deadline := time.Now().Add(deadAfter)
-		if !p.media {
-			deadline = start.Add(firstMedia)
-		}
-		_ = p.conn.NetConn().SetReadDeadline(deadline)
-		if p.over.Load() { // else attend sets an earlier deadline
-			return false, errDeaf
-		}
 		m, err := p.conn.ReadMessage()
-		switch {
-		case errors.Is(err, io.EOF):
-			return false, errors.New("it closed the connection without ending the stream")
-		case errors.Is(err, os.ErrDeadlineExceeded) && p.over.Load():
-			return false, errDeaf
-		case errors.Is(err, os.ErrDeadlineExceeded) && !p.media:
-			return false, errNoMedia
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return false, fmt.Errorf("nothing was heard of it for %s", deadAfter)
-		case err != nil:
-			return false, err
+		if err != nil {
+			return false, p.lost(err)
 		}
 		if m.Type == rtmp.TypeCommand {
 			clean, err = p.command(m)
@@ -145,11 +127,27 @@ func (p *publisher) read(start time.Time) (clean bool, err error) {
 	}
 }
 
+// lost says in words why reading ended.
+func (p *publisher) lost(err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("it closed the connection without ending the stream")
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case p.conn.Interrupted():
+		return errDeaf
+	case !p.media:
+		return errNoMedia
+	}
+	return fmt.Errorf("nothing was heard of it for %s", deadAfter)
+}
+
 // command handles what the encoder says beside media; true is the end of its stream.
 func (p *publisher) command(m rtmp.Message) (bool, error) {
 	cmd, err := rtmp.ParseCommand(m)
-	if err != nil {
-		return false, err
+	if err != nil { // a show does not end for a command that nobody knows
+		p.count(flv.Demuxed{}, err)
+		return false, nil
 	}
 	return rtmp.IsEnd(cmd), p.conn.Answer(cmd)
 }
@@ -167,7 +165,10 @@ func (p *publisher) tag(m rtmp.Message) error {
 	if got.Frame == nil {
 		return nil
 	}
-	p.media = true
+	if !p.media {
+		p.media = true
+		p.conn.SetPatience(deadAfter)
+	}
 	return p.pub.WriteFrame(got.Frame)
 }
 

@@ -44,7 +44,7 @@ func newRig(t *testing.T) *rig {
 	for _, name := range []string{"maria", "open"} {
 		r.gate.Configure(name, ingest.Options{Hold: time.Minute})
 	}
-	r.server = &Server{Gate: r.gate, Registry: registry, Log: log}
+	r.server = &Server{Gate: r.gate, Registry: registry, Log: log, Refusals: &ingest.Refusals{}}
 	return r
 }
 
@@ -219,6 +219,19 @@ func (r *rig) state(stream string, want ingest.State) {
 		if time.Now().After(end) {
 			r.Fatalf("state %s, want %s", st.State, want)
 		}
+	}
+}
+
+// counted checks how many connections were refused, by the label given and in all.
+func (r *rig) counted(label string, want uint64) {
+	r.Helper()
+	counts := r.server.Refusals.Counts()
+	var all uint64
+	for _, n := range counts {
+		all += n
+	}
+	if counts[label] != want || all != want {
+		r.Errorf("refused %v, want %d, all for %q", counts, want, label)
 	}
 }
 

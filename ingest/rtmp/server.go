@@ -15,11 +15,13 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/ingest"
+	"github.com/simulcart/simulcart/wire"
 	rtmp "github.com/simulcart/simulcart/wire/rtmp"
 )
 
@@ -34,6 +36,9 @@ const (
 // farewellTime is for the last words to a peer.
 const farewellTime = time.Second
 
+// awaitTime is how long a peer that has ended its stream may take to close.
+const awaitTime = 2 * time.Second
+
 // app is the application name that publishers and players use.
 const app = "live"
 
@@ -45,6 +50,8 @@ type Server struct {
 	// Play serves an authorised player: it accepts the request, and returns when the player is gone and conn is closed.
 	Play  func(ctx context.Context, stream string, conn *rtmp.Conn, r *rtmp.Request) error
 	Lobby Lobby // bounds those who have not shown a key
+	// Refusals counts who was not let in; nil: nobody counts.
+	Refusals *ingest.Refusals
 }
 
 // Serve takes connections from l until ctx ends, then closes l and all connections and returns nil once they are gone. With
@@ -77,6 +84,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 		place, err := s.Lobby.enter(nc)
 		if err != nil {
 			_ = nc.Close()
+			s.refused(ingest.RefusedCrowd)
 			s.Log.Warn("connection refused", "remote", nc.RemoteAddr().String(), "err", err)
 			continue
 		}
@@ -104,6 +112,7 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, place *place, secu
 		conn := tls.Server(nc, secure)
 		_ = nc.SetDeadline(start.Add(tlsTimeout))
 		if err := conn.HandshakeContext(ctx); err != nil {
+			s.refused(ingest.RefusedTLS)
 			log.Debug("TLS handshake failed", "err", err)
 			return
 		}
@@ -111,13 +120,14 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, place *place, secu
 	}
 	conn, request, err := open(nc, start)
 	if err != nil {
-		var refused *rtmp.StatusError
-		if errors.As(err, &refused) {
-			farewell(nc)
-		}
-		switch {
-		case place.evicted():
+		if place.evicted() {
 			err = errEvicted
+		}
+		why := refusalOf(err)
+		s.refused(why)
+		switch {
+		case why == ingest.RefusedApp:
+			farewell(nc)
 		case errors.Is(err, io.EOF):
 			err = nil // it came and went, as health checks do
 		}
@@ -154,11 +164,13 @@ func (s *Server) publish(ctx context.Context, conn *rtmp.Conn, r *rtmp.Request, 
 	remote := conn.NetConn().RemoteAddr().String()
 	who := s.Registry.Identify(r.Name)
 	if err := s.Registry.Authorize(who, access.Publish, who.Stream); err != nil {
+		s.refused(ingest.RefusedKey)
 		refuse(conn, r, rtmp.CodePublishBadName, "the stream key is not known here: copy it again")
 		return errWrongKey
 	}
 	pub, err := s.Gate.Admit(ingest.Applicant{Stream: who.Stream, Protocol: protocol, Software: r.Peer.Software, Remote: remote})
 	if err != nil {
+		s.refused(refusalOf(err))
 		refuse(conn, r, rtmp.CodePublishDenied, err.Error())
 		return nil // the gate has logged it
 	}
@@ -171,12 +183,47 @@ func (s *Server) publish(ctx context.Context, conn *rtmp.Conn, r *rtmp.Request, 
 // play checks a player and hands it on; settle is called once it is in.
 func (s *Server) play(ctx context.Context, conn *rtmp.Conn, r *rtmp.Request, settle func()) error {
 	if err := s.Registry.Authorize(access.Principal{}, access.Play, r.Name); err != nil || s.Play == nil {
+		s.refused(ingest.RefusedPlay)
 		refuse(conn, r, rtmp.CodePlayNotFound, "no such stream, or it is not public")
 		return err
 	}
 	settle()
 	_ = conn.NetConn().SetDeadline(time.Time{})
 	return s.Play(ctx, r.Name, conn, r)
+}
+
+// refused counts a connection that was not let in.
+func (s *Server) refused(why ingest.Refusal) {
+	if s.Refusals != nil {
+		s.Refusals.Count(why)
+	}
+}
+
+// refusalOf gives the label for what went wrong before a connection was let in.
+func refusalOf(err error) ingest.Refusal {
+	var (
+		syntax      *wire.SyntaxError
+		unsupported *wire.UnsupportedError
+		limit       *rtmp.LimitError
+		status      *rtmp.StatusError
+	)
+	switch {
+	case errors.Is(err, errEvicted):
+		return ingest.RefusedEvicted
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return ingest.RefusedSlow
+	case errors.As(err, &syntax):
+		return ingest.RefusedSyntax
+	case errors.As(err, &unsupported):
+		return ingest.RefusedUnsupported
+	case errors.As(err, &limit):
+		return ingest.RefusedLimit
+	case errors.As(err, &status):
+		return ingest.RefusedApp
+	case errors.Is(err, ingest.ErrBusy), errors.Is(err, ingest.ErrContested):
+		return ingest.RefusedBusy
+	}
+	return ingest.RefusedOther
 }
 
 // refuse answers a request with an error.
@@ -193,6 +240,12 @@ func farewell(nc net.Conn) {
 	if half, ok := nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		_, _ = io.Copy(io.Discard, nc)
 	}
+}
+
+// await lets the peer close first, as some encoders want it after they have ended their stream. The caller closes nc.
+func await(nc net.Conn) {
+	_ = nc.SetDeadline(time.Now().Add(awaitTime))
+	_, _ = io.Copy(io.Discard, nc)
 }
 
 var errWrongKey = errors.New("publish refused: unknown stream key")

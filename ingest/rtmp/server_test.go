@@ -137,15 +137,16 @@ func TestRefusal(t *testing.T) {
 		name, key  string
 		prepare    func(r *rig, dial func() net.Conn)
 		code, text string
+		label      string
 	}{
-		{"wrong key", "guess", func(*rig, func() net.Conn) {}, rtmp.CodePublishBadName, "stream key is not known"},
-		{"no key", "", func(*rig, func() net.Conn) {}, rtmp.CodePublishBadName, "stream key is not known"},
-		{"the stream's name for a key", "maria", func(*rig, func() net.Conn) {}, rtmp.CodePublishBadName, "stream key is not known"},
-		{"draining", "maria-key", func(r *rig, _ func() net.Conn) { r.gate.Drain() }, rtmp.CodePublishDenied, "shutting down"},
+		{"wrong key", "guess", func(*rig, func() net.Conn) {}, rtmp.CodePublishBadName, "stream key is not known", "key"},
+		{"no key", "", func(*rig, func() net.Conn) {}, rtmp.CodePublishBadName, "stream key is not known", "key"},
+		{"the stream's name for a key", "maria", func(*rig, func() net.Conn) {}, rtmp.CodePublishBadName, "stream key is not known", "key"},
+		{"draining", "maria-key", func(r *rig, _ func() net.Conn) { r.gate.Drain() }, rtmp.CodePublishDenied, "shutting down", "other"},
 		{"another one is there", "maria-key", func(r *rig, dial func() net.Conn) {
 			r.gate.Configure("maria", ingest.Options{Policy: ingest.Reject})
 			r.mustPublish(dial(), "maria-key")
-		}, rtmp.CodePublishDenied, "another encoder is publishing"},
+		}, rtmp.CodePublishDenied, "another encoder is publishing", "busy"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r, dial := loopback(t)
@@ -158,6 +159,7 @@ func TestRefusal(t *testing.T) {
 			if s := refused.Status; s.Level != "error" || s.Code != tc.code || !strings.Contains(s.Description, tc.text) {
 				t.Errorf("got %+v, want %s: %s", s, tc.code, tc.text)
 			}
+			r.counted(tc.label, 1)
 			if strings.Contains(r.log.all(), tc.key) && tc.key == "guess" {
 				t.Error("the key is in the log")
 			}
@@ -285,6 +287,8 @@ func TestPlayIsHandedOver(t *testing.T) {
 				t.Errorf("got %v, handed over %q", err, handed)
 			case !tc.handed && (!errors.As(err, &refused) || refused.Status.Code != rtmp.CodePlayNotFound || handed != nil):
 				t.Errorf("got %v, handed over %q; want %s", err, handed, rtmp.CodePlayNotFound)
+			case !tc.handed:
+				r.counted("play", 1)
 			}
 		})
 	}

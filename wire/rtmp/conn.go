@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/simulcart/simulcart/wire"
@@ -12,10 +14,30 @@ import (
 // windowAckSize is how many bytes either side may send before it wants an acknowledgement (Adobe RTMP §5.4.4).
 const windowAckSize = 2_500_000
 
+// source is the connection as it is read: each read may be bounded in time, so that a peer lives as long as bytes come,
+// however long a message is under way.
+type source struct {
+	net.Conn
+	patience    time.Duration // for each read; 0 leaves the deadline to the caller
+	interrupted atomic.Bool
+}
+
+// Read reads what there is.
+func (s *source) Read(b []byte) (int, error) {
+	if s.patience > 0 {
+		_ = s.SetReadDeadline(time.Now().Add(s.patience))
+	}
+	if s.interrupted.Load() { // behind the deadline, which an interruption sets to the past
+		return 0, os.ErrDeadlineExceeded
+	}
+	return s.Conn.Read(b)
+}
+
 // Conn is one RTMP connection after its handshake. One goroutine reads; any may write, since each write is one whole run of
 // chunks that the socket does not break up.
 type Conn struct {
 	nc       net.Conn
+	source   *source
 	reader   *chunkReader
 	sendSize int   // our chunk size, announced
 	window   int64 // the peer wants an acknowledgement each so many bytes; 0: never
@@ -25,11 +47,26 @@ type Conn struct {
 
 // NewConn wraps a connection whose handshake is done. It reads under [Unauthorised] limits until [Conn.Authorise].
 func NewConn(nc net.Conn) *Conn {
-	return &Conn{nc: nc, reader: newChunkReader(nc), sendSize: defaultChunkSize, started: time.Now()}
+	src := &source{Conn: nc}
+	return &Conn{nc: nc, source: src, reader: newChunkReader(src), sendSize: defaultChunkSize, started: time.Now()}
 }
 
 // Authorise lifts the limits to [Authorised]. The reading goroutine calls it.
 func (c *Conn) Authorise() { c.reader.limits = Authorised() }
+
+// SetPatience lets reads end in [os.ErrDeadlineExceeded] when no byte has come for d; 0 leaves read deadlines to the caller. The
+// reading goroutine calls it.
+func (c *Conn) SetPatience(d time.Duration) { c.source.patience = d }
+
+// Interrupt ends the read under way and all that follow with [os.ErrDeadlineExceeded]; writing stays possible. Any goroutine
+// may call it.
+func (c *Conn) Interrupt() {
+	c.source.interrupted.Store(true)
+	_ = c.nc.SetReadDeadline(time.Now())
+}
+
+// Interrupted says whether [Conn.Interrupt] was called.
+func (c *Conn) Interrupted() bool { return c.source.interrupted.Load() }
 
 // Close closes the connection at once; a read or write under way ends with an error.
 func (c *Conn) Close() error { return c.nc.Close() }
