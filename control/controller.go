@@ -2,8 +2,10 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -34,7 +36,7 @@ type Controller struct {
 	Refusals *ingest.Refusals       // counted by the protocols; nil: none are
 	Log      *slog.Logger
 
-	applying sync.Mutex // one Apply at a time
+	applying sync.Mutex // one Apply at a time, which alone changes what mu guards
 	mu       sync.RWMutex
 	desired  Desired
 	running  map[target]*destination
@@ -54,7 +56,8 @@ type destination struct {
 	done     chan struct{} // closed when the runner has returned
 }
 
-// Apply makes d the desired state. ctx is the life of what it starts, not of the call. On an error nothing has changed.
+// Apply makes d the desired state, which nobody changes afterwards. ctx is the life of what it starts, not of the call. On an
+// error nothing has changed.
 func (c *Controller) Apply(ctx context.Context, d Desired) error {
 	c.applying.Lock()
 	defer c.applying.Unlock()
@@ -63,7 +66,7 @@ func (c *Controller) Apply(ctx context.Context, d Desired) error {
 		return err
 	}
 	c.streams(d)
-	c.end(end)
+	c.end(end, begin)
 	c.begin(ctx, begin)
 	c.mu.Lock()
 	c.desired = d
@@ -74,15 +77,14 @@ func (c *Controller) Apply(ctx context.Context, d Desired) error {
 // Wait blocks until every destination has ended, which they do with the context of Apply or with the sessions.
 func (c *Controller) Wait() { c.all.Wait() }
 
-// diff finds what must begin and what must end.
+// diff finds what must begin and what must end. It runs in Apply, which alone changes what runs, so it needs no lock.
 func (c *Controller) diff(d Desired) (begin map[target]*destination, end []target, err error) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
 	begin = make(map[target]*destination)
 	wanted := make(map[target]Destination)
-	for stream, s := range d.Streams {
-		for name, settings := range s.Destinations {
-			t := target{stream, name}
+	for _, stream := range slices.Sorted(maps.Keys(d.Streams)) {
+		destinations := d.Streams[stream].Destinations
+		for _, name := range slices.Sorted(maps.Keys(destinations)) {
+			t, settings := target{stream, name}, destinations[name]
 			wanted[t] = settings
 			if now := c.running[t]; now != nil && reflect.DeepEqual(now.settings, settings) {
 				continue
@@ -107,6 +109,7 @@ func (c *Controller) build(t target, settings Destination) (*destination, error)
 		return nil, fmt.Errorf("no platform of the name %q", settings.Platform)
 	}
 	d := &destination{settings: settings, profile: profile, progress: &outputs.Progress{}, done: make(chan struct{})}
+	d.progress.Enter(outputs.Idle)
 	if settings.Paused {
 		d.progress.Enter(outputs.Paused)
 		close(d.done)
@@ -114,7 +117,7 @@ func (c *Controller) build(t target, settings Destination) (*destination, error)
 	}
 	u, err := url.Parse(settings.URL)
 	if err != nil {
-		return nil, fmt.Errorf("the URL cannot be read")
+		return nil, errors.New("the URL cannot be read")
 	}
 	construct := c.Outputs[u.Scheme]
 	if construct == nil {
@@ -124,10 +127,9 @@ func (c *Controller) build(t target, settings Destination) (*destination, error)
 	if err != nil {
 		return nil, err
 	}
-	stream := c.Hub.Stream(t.stream)
 	d.runner = &outputs.Runner{
-		Stream: stream, Name: t.name, Output: out, Progress: d.progress, Budget: c.Budget, Log: c.Log, Patience: profile.Patience,
-		Ready: func() error { return refused(&d.profile, stream) },
+		Name: t.name, Output: discreet{out, settings.Key}, Progress: d.progress, Budget: c.Budget, Log: c.Log, Patience: profile.Patience,
+		Ready: func() error { return refused(&d.profile, d.runner.Stream) },
 	}
 	return d, nil
 }
@@ -135,7 +137,7 @@ func (c *Controller) build(t target, settings Destination) (*destination, error)
 // refused is the check before dialling: a codec that the platform cannot take.
 func refused(p *outputs.Profile, s *relay.Stream) error {
 	if check, bad := p.Refused(s.Tracks()); bad {
-		return outputs.Permanent(&outputs.Failure{Cause: outputs.CodecMismatch, Err: fmt.Errorf("%s", check.Detail)})
+		return outputs.Permanent(&outputs.Failure{Cause: outputs.CodecMismatch, Err: errors.New(check.Detail)})
 	}
 	return nil
 }
@@ -157,8 +159,8 @@ func (c *Controller) streams(d Desired) {
 	}
 }
 
-// end stops destinations and waits until they are gone, all at once.
-func (c *Controller) end(targets []target) {
+// end stops destinations and waits until they are gone, all at once. Those that do not begin anew are forgotten.
+func (c *Controller) end(targets []target, anew map[target]*destination) {
 	c.mu.Lock()
 	var ending []*destination
 	for _, t := range targets {
@@ -172,6 +174,9 @@ func (c *Controller) end(targets []target) {
 	c.mu.Unlock()
 	for i, d := range ending {
 		<-d.done
+		if t := targets[i]; anew[t] == nil && d.runner != nil {
+			d.runner.Stream.Forget(t.name)
+		}
 		c.Log.Info("destination ended", "stream", targets[i].stream, "output", targets[i].name)
 	}
 }
@@ -188,6 +193,7 @@ func (c *Controller) begin(ctx context.Context, fresh map[target]*destination) {
 		if d.runner == nil {
 			continue
 		}
+		d.runner.Stream = c.Hub.Stream(t.stream)
 		runCtx, cancel := context.WithCancel(ctx)
 		d.cancel = cancel
 		c.all.Go(func() {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -26,12 +27,7 @@ func (c *Controller) Streams() []StreamStatus {
 			all = append(all, st)
 		}
 	}
-	slices.SortFunc(all, func(a, b StreamStatus) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b StreamStatus) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
 

@@ -155,7 +155,7 @@ func TestHostilePeers(t *testing.T) {
 			}
 			r.logged(tc.said)
 			if tc.label != "" {
-				r.counted(tc.label, 1)
+				r.counted(tc.label)
 			}
 			r.group(other, 80)
 			if got := r.read(reader, 6); len(got) != 6 {

@@ -136,7 +136,7 @@ func TestSlowOpening(t *testing.T) {
 				_ = nc.Close()
 				slowly.Wait()
 				synctest.Wait()
-				r.counted("slow", 1)
+				r.counted("slow")
 				if got := r.log.all(); !strings.Contains(got, "during=opening err=") {
 					r.Errorf("logged %q", got)
 				}
@@ -160,6 +160,53 @@ func TestDeadPublisher(t *testing.T) {
 			r.Errorf("state %s, want holding", st.State)
 		}
 		r.logged("nothing was heard of it for 10s")
+	})
+}
+
+// One that sends nothing lives by its answers to pings.
+func TestPausedPublisher(t *testing.T) {
+	onFakeClock(t, func(r *rig, l *pipes) {
+		c := r.mustPublish(l.dial("192.0.2.1:5"), "maria-key")
+		r.group(c, 0)
+		answering := make(chan struct{})
+		go func() {
+			defer close(answering)
+			_, _ = c.ReadMessage()
+		}()
+		time.Sleep(time.Minute)
+		if st, _ := r.gate.Status("maria"); st.State != ingest.Stalled {
+			r.Errorf("state %s, want stalled", st.State)
+		}
+		r.group(c, 60_000)
+		if st, _ := r.gate.Status("maria"); st.State != ingest.Live {
+			r.Errorf("state %s after the pause, want live", st.State)
+		}
+		_ = c.Close()
+		<-answering
+	})
+}
+
+// A long message on a slow line is no silence.
+func TestSlowMessage(t *testing.T) {
+	onFakeClock(t, func(r *rig, l *pipes) {
+		c := r.mustPublish(l.dial("192.0.2.1:5"), "maria-key")
+		r.group(c, 0)
+		listening := make(chan struct{})
+		go func() {
+			defer close(listening)
+			_, _ = io.Copy(io.Discard, c.nc)
+		}()
+		for _, b := range append([]byte{7, 0, 0, 0, 0, 0, 60, 9, 1, 0, 0, 0}, make([]byte, 60)...) {
+			if _, err := c.nc.Write([]byte{b}); err != nil {
+				r.Fatalf("write: %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if st, _ := r.gate.Status("maria"); st.State != ingest.Stalled {
+			r.Errorf("state %s, want stalled", st.State)
+		}
+		_ = c.Close()
+		<-listening
 	})
 }
 

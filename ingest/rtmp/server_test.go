@@ -159,7 +159,7 @@ func TestRefusal(t *testing.T) {
 			if s := refused.Status; s.Level != "error" || s.Code != tc.code || !strings.Contains(s.Description, tc.text) {
 				t.Errorf("got %+v, want %s: %s", s, tc.code, tc.text)
 			}
-			r.counted(tc.label, 1)
+			r.counted(tc.label)
 			if strings.Contains(r.log.all(), tc.key) && tc.key == "guess" {
 				t.Error("the key is in the log")
 			}
@@ -288,7 +288,7 @@ func TestPlayIsHandedOver(t *testing.T) {
 			case !tc.handed && (!errors.As(err, &refused) || refused.Status.Code != rtmp.CodePlayNotFound || handed != nil):
 				t.Errorf("got %v, handed over %q; want %s", err, handed, rtmp.CodePlayNotFound)
 			case !tc.handed:
-				r.counted("play", 1)
+				r.counted("play")
 			}
 		})
 	}

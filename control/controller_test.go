@@ -1,0 +1,491 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/ingest"
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/relay"
+)
+
+// canary is a key that must show nowhere.
+const canary = "canary-7c1e9f"
+
+// output is a fake destination: it reads the stream and reports as a real one does, or fails with what it is told.
+type output struct {
+	name     string
+	progress *outputs.Progress
+	fail     error
+	runs     chan struct{}
+}
+
+func (o *output) Run(ctx context.Context, s *relay.Stream) error {
+	select {
+	case o.runs <- struct{}{}:
+	default:
+	}
+	if o.fail != nil {
+		return o.fail
+	}
+	o.progress.Enter(outputs.Handshaking)
+	o.progress.Connected(nothingWaits{})
+	o.progress.Enter(outputs.Publishing)
+	r := s.Subscribe(o.name, 0)
+	defer r.Close()
+	for {
+		fs, _, err := r.Next(ctx, nil, 1<<20)
+		if err != nil {
+			return nil
+		}
+		for _, f := range fs {
+			o.progress.Writing(f.DTS)
+			o.progress.Wrote(len(f.Data))
+		}
+	}
+}
+
+// nothingWaits is a socket whose peer takes everything at once.
+type nothingWaits struct{}
+
+func (nothingWaits) Waiting() (unacked, unsent int, ok bool) { return 0, 0, true }
+func (nothingWaits) Acked() (uint64, bool)                   { return 0, false }
+
+// bench is a controller with fake outputs under the scheme fake.
+type bench struct {
+	*testing.T
+	*Controller
+	hub  relay.Hub
+	log  bytes.Buffer
+	mu   sync.Mutex
+	made map[string][]*output // by name
+	fail error                // of outputs made from now on
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{T: t, made: make(map[string][]*output)}
+	log := slog.New(slog.NewJSONHandler(&b.log, nil))
+	b.Controller = &Controller{
+		Hub: &b.hub, Gate: &ingest.Gate{Hub: &b.hub, Log: log}, Registry: &access.Registry{}, Log: log,
+		Outputs: map[string]Constructor{"fake": b.construct},
+	}
+	return b
+}
+
+func (b *bench) construct(name string, d Destination, _ outputs.Profile, p *outputs.Progress) (outputs.Output, error) {
+	if d.ChunkSize < 0 {
+		return nil, errors.New("the chunk size is negative")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o := &output{name: name, progress: p, fail: b.fail, runs: make(chan struct{}, 100)}
+	b.made[name] = append(b.made[name], o)
+	return o, nil
+}
+
+// on runs a test on the fake clock.
+func on(t *testing.T, test func(ctx context.Context, b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		b := newBench(t)
+		defer b.Wait()
+		defer cancel()
+		defer b.Gate.Drain()
+		test(ctx, b)
+	})
+}
+
+func pushTo(url string) Destination {
+	return Destination{Platform: "custom", URL: url, Server: access.NewSecret(url + "?" + canary), Key: access.NewSecret(canary)}
+}
+
+// desired gives one stream, maria, with destinations of those names.
+func desired(names ...string) Desired {
+	s := Stream{Key: access.DigestOf(canary), Ingest: ingest.Options{Hold: time.Minute}, Destinations: make(map[string]Destination)}
+	for _, name := range names {
+		s.Destinations[name] = pushTo("fake://" + name + "/live")
+	}
+	return Desired{Streams: map[string]Stream{"maria": s}}
+}
+
+// change gives d with one destination of maria changed.
+func change(d Desired, name string, how func(*Destination)) Desired {
+	s := d.Streams["maria"]
+	destination := s.Destinations[name]
+	how(&destination)
+	s.Destinations[name] = destination
+	return d
+}
+
+func (b *bench) apply(ctx context.Context, d Desired) {
+	b.Helper()
+	if err := b.Apply(ctx, d); err != nil {
+		b.Fatalf("apply: %v", err)
+	}
+}
+
+// runners gives what runs, by name.
+func (b *bench) runners() map[string]*outputs.Runner {
+	names, by := b.named("maria")
+	runners := make(map[string]*outputs.Runner)
+	for _, name := range names {
+		runners[name] = by[name].runner
+	}
+	return runners
+}
+
+// publish begins a session with a picture and sound.
+func (b *bench) publish() *ingest.Publication {
+	b.Helper()
+	p, err := b.Gate.Admit(ingest.Applicant{Stream: "maria", Protocol: "rtmp", Remote: "192.0.2.1:5", Software: "OBS"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	video := &media.Track{Codec: media.H264, ClockRate: 90000, Format: media.Format{Profile: "High", Level: "3.1", Width: 1280, Height: 720}}
+	audio := &media.Track{ID: 1, Codec: media.AAC, ClockRate: 48000, Format: media.Format{Profile: "AAC-LC", Channels: 2}}
+	p.SetTracks([]*media.Track{video, audio})
+	for i := range int64(125) { // 5 s, 25 pictures a second
+		at := media.FromTicks(40*i, 1000)
+		for _, f := range []*media.Frame{
+			{Track: video, PTS: at, DTS: at, Key: i%50 == 0, Data: make([]byte, 1000)}, {Track: audio, PTS: at, DTS: at, Data: make([]byte, 100)},
+		} {
+			if err := p.WriteFrame(f); err != nil {
+				b.Fatal(err)
+			}
+		}
+		time.Sleep(40 * time.Millisecond)
+	}
+	synctest.Wait()
+	return p
+}
+
+func TestDiff(t *testing.T) {
+	on(t, func(ctx context.Context, b *bench) {
+		b.apply(ctx, desired("a", "b", "c"))
+		first := b.runners()
+		b.publish()
+		b.apply(ctx, desired("a", "b", "c"))
+		if diff := cmp.Diff(first, b.runners(), cmp.Comparer(func(x, y *outputs.Runner) bool { return x == y })); diff != "" {
+			t.Errorf("the same again changed something: %s", diff)
+		}
+		frames := b.hub.Stream("maria").Counters("b").Frames
+		pause := 50 * time.Millisecond
+		b.apply(ctx, change(desired("a", "b", "d"), "b", func(d *Destination) { d.Coalesce = &pause }))
+		now := b.runners()
+		switch {
+		case now["a"] != first["a"]:
+			t.Error("a was not named and did not run on")
+		case now["b"] == first["b"] || len(b.made["b"]) != 2:
+			t.Error("b was changed and runs as it was")
+		case now["c"] != nil || now["d"] == nil || len(now) != 3:
+			t.Errorf("runs: %v, want a, b, d", now)
+		}
+		synctest.Wait()
+		if n := b.hub.Stream("maria").Counters("a"); n.Readers != 1 || n.Frames != 250 {
+			t.Errorf("a: %+v, want one reader with all 250 frames", n)
+		}
+		if n := b.hub.Stream("maria").Counters("b"); n.Readers != 1 || n.Frames < frames {
+			t.Errorf("b: %+v, want it to count on from %d frames", n, frames)
+		}
+		if n := b.hub.Stream("maria").Counters("c"); n.Frames != 0 || n.Readers != 0 {
+			t.Errorf("c: %+v, want it forgotten", n)
+		}
+	})
+}
+
+func TestPaused(t *testing.T) {
+	on(t, func(ctx context.Context, b *bench) {
+		paused := change(desired("a"), "a", func(d *Destination) { d.Paused = true })
+		b.apply(ctx, paused)
+		b.publish()
+		if st, _ := b.Stream("maria"); st.Destinations[0].State != "paused" || len(b.made["a"]) != 0 {
+			t.Errorf("status %+v", st.Destinations[0])
+		}
+		if err := b.Retry("maria", "a"); err != nil {
+			t.Errorf("retry of what is paused: %v", err)
+		}
+		b.apply(ctx, desired("a"))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if st, _ := b.Stream("maria"); st.Destinations[0].State != "live" {
+			t.Errorf("status %+v, want live", st.Destinations[0])
+		}
+		b.apply(ctx, paused)
+		if st, _ := b.Stream("maria"); st.Destinations[0].State != "paused" {
+			t.Errorf("status %+v, want paused again", st.Destinations[0])
+		}
+	})
+}
+
+func TestStreamsComeAndGo(t *testing.T) {
+	on(t, func(ctx context.Context, b *bench) {
+		b.apply(ctx, desired("a"))
+		p := b.publish()
+		b.apply(ctx, Desired{})
+		if err := p.Reason(); !errors.Is(err, ingest.ErrRemoved) {
+			t.Errorf("the publisher was told %v, want %v", err, ingest.ErrRemoved)
+		}
+		if _, ok := b.Stream("maria"); ok || len(b.Streams()) != 0 || len(b.runners()) != 0 || len(b.hub.Streams()) != 0 {
+			t.Error("something is left")
+		}
+		if who := b.Registry.Identify(canary); who.Stream != "" {
+			t.Errorf("the key is known as that of %q", who.Stream)
+		}
+		b.apply(ctx, desired("a"))
+		if who := b.Registry.Identify(canary); who.Stream != "maria" {
+			t.Errorf("the key is that of %q, want maria", who.Stream)
+		}
+		b.publish()
+		if n := b.hub.Stream("maria").Counters("a").Frames; n != 250 {
+			t.Errorf("a got %d frames of the new stream, want 250", n)
+		}
+	})
+}
+
+func TestFaultyStateChangesNothing(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		how    func(*Destination)
+		reason string
+	}{
+		{"platform", func(d *Destination) { d.Platform = "geocities" }, `streams.maria.destinations.z: no platform of the name "geocities"`},
+		{"scheme", func(d *Destination) { d.URL = "gopher://x" }, `streams.maria.destinations.z: no output for URLs that begin with "gopher"`},
+		{"URL", func(d *Destination) { d.URL = "fake://%zz" + canary }, `streams.maria.destinations.z: the URL cannot be read`},
+		{"output", func(d *Destination) { d.ChunkSize = -1 }, `streams.maria.destinations.z: the chunk size is negative`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			on(t, func(ctx context.Context, b *bench) {
+				b.apply(ctx, desired("a", "b"))
+				first, status := b.runners(), b.Streams()
+				if since := status[0].Destinations[0].Since; !since.Equal(time.Now()) {
+					t.Errorf("idle since %v", since)
+				}
+				d := change(desired("a", "z"), "z", tc.how)
+				d.Streams["other"] = Stream{}
+				err := b.Apply(ctx, d)
+				if err == nil || err.Error() != tc.reason {
+					t.Fatalf("got %v, want %s", err, tc.reason)
+				}
+				if diff := cmp.Diff(first, b.runners(), cmp.Comparer(func(x, y *outputs.Runner) bool { return x == y })); diff != "" {
+					t.Errorf("something changed: %s", diff)
+				}
+				if diff := cmp.Diff(status, b.Streams()); diff != "" {
+					t.Errorf("the status changed: %s", diff)
+				}
+				if n := len(b.hub.Streams()); n != 1 {
+					t.Errorf("the hub has %d streams, want 1", n)
+				}
+			})
+		})
+	}
+}
+
+func TestRetry(t *testing.T) {
+	on(t, func(ctx context.Context, b *bench) {
+		b.fail = outputs.Permanent(outputs.Fail(outputs.PeerRejected, errors.New("no")))
+		b.apply(ctx, desired("a"))
+		for _, tc := range []struct {
+			stream, name string
+			want         error
+		}{{"nobody", "a", ErrNoStream}, {"maria", "nothing", ErrNoDestination}, {"maria", "a", nil}} {
+			if err := b.Retry(tc.stream, tc.name); !errors.Is(err, tc.want) {
+				t.Errorf("%s/%s: got %v, want %v", tc.stream, tc.name, err, tc.want)
+			}
+		}
+		b.publish()
+		o := b.made["a"][0]
+		for len(o.runs) > 0 {
+			<-o.runs
+		}
+		if st, _ := b.Stream("maria"); st.Destinations[0].State != "rejected" || st.Destinations[0].NextRetry == nil {
+			t.Errorf("status %+v, want rejected with a next retry", st.Destinations[0])
+		}
+		began := time.Now()
+		if err := b.Retry("maria", "a"); err != nil {
+			t.Fatal(err)
+		}
+		<-o.runs
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the retry came after %v", took)
+		}
+	})
+}
+
+func TestStatus(t *testing.T) {
+	on(t, func(ctx context.Context, b *bench) {
+		d := desired("good", "bad")
+		d.Streams["idle"] = Stream{}
+		b.apply(ctx, d)
+		began := time.Now()
+		p := b.publish()
+		all := b.Streams()
+		if len(all) != 2 || all[0].ID != "idle" || all[1].ID != "maria" {
+			t.Fatalf("streams %+v, want idle and maria", all)
+		}
+		if st := all[0]; st.State != "idle" || st.Session != nil || len(st.Tracks) != 0 || st.Tracks == nil || st.Destinations == nil {
+			t.Errorf("idle: %+v", st)
+		}
+		st := all[1]
+		want := &SessionStatus{
+			ID: st.Session.ID, Since: began.Round(0), MediaTime: 4.96, TimeOrigin: began.Round(0),
+			Publisher: &Publisher{Protocol: "rtmp", Remote: "192.0.2.1:5", Software: "OBS", Since: began.Round(0)},
+		}
+		if diff := cmp.Diff(want, st.Session); diff != "" {
+			t.Errorf("session: -want +got:\n%s", diff)
+		}
+		tracks := []TrackStatus{
+			{Kind: "video", Codec: "h264", Profile: "High", Level: "3.1", Width: 1280, Height: 720, FrameRate: 25, KeyInterval: 2, Bitrate: 200_000},
+			{Kind: "audio", Codec: "aac", Profile: "AAC-LC", SampleRate: 48000, Channels: 2, Bitrate: 20_000},
+		}
+		if diff := cmp.Diff(tracks, st.Tracks); diff != "" {
+			t.Errorf("tracks: -want +got:\n%s", diff)
+		}
+		n := st.Ingest
+		if n.Bytes != 125*1100 || n.Frames["video"] != 125 || n.Frames["audio"] != 125 || n.Sessions != 1 || len(n.Dropped) == 0 {
+			t.Errorf("ingest: %+v", n)
+		}
+		if g := st.Destinations[1]; g.Name != "good" || g.URL != "fake://good/live" || g.State != "live" || g.Cause != "" ||
+			g.Frames != 250 || g.Bytes != 125*1100 || g.Attempts != 1 || g.Preflight.Verdict != "ok" || g.LastLive == nil ||
+			len(g.Failures) != len(outputs.Causes()) || len(g.Skipped) != 2 {
+			t.Errorf("destination: %+v", g)
+		}
+		p.Close(false)
+		st, _ = b.Stream("maria")
+		if s := st.Session; st.State != "holding" || s.Publisher != nil || s.HoldUntil == nil || !s.HoldUntil.Equal(time.Now().Add(time.Minute)) {
+			t.Errorf("held: %+v", st.Session)
+		}
+		if _, ok := b.Stream("nobody"); ok {
+			t.Error("an unknown stream has a status")
+		}
+	})
+}
+
+func TestNode(t *testing.T) {
+	b := newBench(t)
+	if got := b.Node().Refused; len(got) != 0 {
+		t.Errorf("without a counter: %v", got)
+	}
+	b.Refusals = &ingest.Refusals{}
+	b.Refusals.Count(ingest.RefusedKey)
+	if got := b.Node().Refused; got["key"] != 1 || got["busy"] != 0 {
+		t.Errorf("got %v, want one wrong key", got)
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	video, audio := &media.Track{Codec: media.H264}, &media.Track{Codec: media.AAC}
+	for _, tc := range []struct {
+		name  string
+		facts outputs.Facts
+		want  string
+	}{
+		{"nothing known", outputs.Facts{}, ""},
+		{"all is well", outputs.Facts{Video: video, Audio: audio, KeyInterval: 4 * time.Second}, ""},
+		{"OBS's default", outputs.Facts{Video: video, Audio: audio, KeyInterval: 8330 * time.Millisecond}, "Keyframe Interval"},
+		{"no sound", outputs.Facts{Video: video}, "no sound"},
+		{"sound alone", outputs.Facts{Audio: audio}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := strings.Join(advice(tc.facts), " ")
+			if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// The codec is checked before anybody dials.
+func TestCodecThePlatformLacks(t *testing.T) {
+	on(t, func(ctx context.Context, b *bench) {
+		b.apply(ctx, change(desired("a"), "a", func(d *Destination) { d.Platform = "tiktok" }))
+		p, err := b.Gate.Admit(ingest.Applicant{Stream: "maria"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		av1 := &media.Track{Codec: media.AV1, ClockRate: 90000}
+		p.SetTracks([]*media.Track{av1})
+		if err := p.WriteFrame(&media.Frame{Track: av1, Key: true, Data: []byte{1}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		st, _ := b.Stream("maria")
+		if d := st.Destinations[0]; d.Cause != "codec" || d.State != "rejected" || len(b.made["a"][0].runs) != 0 {
+			t.Errorf("destination: %+v, want cause codec before it runs", d)
+		}
+	})
+}
+
+// No key is in any snapshot, log line or error, even where the peer's own words have it.
+func TestKeysStaySecret(t *testing.T) {
+	on(t, func(ctx context.Context, b *bench) {
+		b.fail = &outputs.Failure{Cause: outputs.PeerRejected, Err: fmt.Errorf("the peer said: no such stream %s", canary)}
+		b.apply(ctx, desired("a", "b"))
+		b.publish()
+		text, err := json.Marshal(b.Streams())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(text, []byte("no such stream ***")) || !bytes.Contains(text, []byte(`"cause":"rejected"`)) {
+			t.Errorf("the peer's words are not there: %s", text)
+		}
+		d := desired("a")
+		for name, shown := range map[string]string{
+			"snapshot": string(text), "log": b.log.String(), "desired": fmt.Sprintf("%v %+v %#v", d, d, d.Streams["maria"].Destinations["a"]),
+		} {
+			if strings.Contains(shown, canary) {
+				t.Errorf("the key is in the %s", name)
+			}
+		}
+	})
+}
+
+func TestConcurrency(t *testing.T) {
+	on(t, func(ctx context.Context, b *bench) {
+		b.apply(ctx, desired("a"))
+		var all sync.WaitGroup
+		defer all.Wait()
+		for i := range 3 {
+			all.Go(func() {
+				for j := range 20 {
+					d := desired("a", "b")
+					if (i+j)%2 == 0 {
+						d = desired("a", "c")
+					}
+					if err := b.Apply(ctx, d); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(time.Millisecond)
+				}
+			})
+			all.Go(func() {
+				for range 100 {
+					b.Streams()
+					b.Stream("maria")
+					_ = b.Retry("maria", "a")
+					_ = b.Retry("maria", "c")
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+		b.publish()
+		all.Wait()
+		if n := len(b.made["a"]); n != 1 {
+			t.Errorf("a was made %d times, want once", n)
+		}
+	})
+}
