@@ -104,7 +104,7 @@ func tlsHint(err error) string {
 	switch {
 	case errors.As(err, &unknown):
 		return "set tls.ca to the file of the authority that signed the server's certificate, or correct the host name"
-	case errors.As(err, &plain), errors.Is(err, io.EOF):
+	case errors.As(err, &plain), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return "the server seems not to speak TLS on this port: use rtmp:// or another port"
 	}
 	return ""

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -134,11 +133,11 @@ func (p *Push) dialogue(nc net.Conn, l *link) error {
 	}
 	l.conn = wire.NewConn(nc)
 	if _, err := l.conn.Connect(wire.Offer{URL: l.url, ChunkSize: p.ChunkSize, Plain: p.Plain}); err != nil {
-		return p.refusal("connect", err)
+		return refusal("connect", err)
 	}
 	id, err := l.conn.Publish(p.Key.Reveal())
 	if err != nil {
-		return p.refusal("publish", err)
+		return refusal("publish", err)
 	}
 	l.id = id
 	l.conn.Authorise()
@@ -147,12 +146,11 @@ func (p *Push) dialogue(nc net.Conn, l *link) error {
 }
 
 // refusal finds the cause of a failed command: the peer's own words, a close in answer to it, or silence.
-func (p *Push) refusal(command string, err error) error {
+func refusal(command string, err error) error {
 	var status *wire.StatusError
 	switch {
 	case errors.As(err, &status):
-		said := &wire.StatusError{Command: status.Command, Status: p.masked(status.Status)}
-		return &outputs.Failure{Cause: outputs.PeerRejected, Err: said, Hint: "check URL and stream key at the platform"}
+		return &outputs.Failure{Cause: outputs.PeerRejected, Err: err, Hint: "check URL and stream key at the platform"}
 	case command == "publish" && isClosed(err):
 		return &outputs.Failure{
 			Cause: outputs.PeerRejected, Err: closedWords("publish", err),
@@ -160,19 +158,6 @@ func (p *Push) refusal(command string, err error) error {
 		}
 	}
 	return outputs.Fail(outputs.Handshake, closedWords(command, err))
-}
-
-// masked takes the key, with and without its query, out of the peer's words, which go to logs and to the API.
-func (p *Push) masked(s wire.Status) wire.Status {
-	key := p.Key.Reveal()
-	name, _, _ := strings.Cut(key, "?")
-	for _, secret := range []string{key, name} {
-		if secret != "" {
-			s.Code = strings.ReplaceAll(s.Code, secret, p.Key.String())
-			s.Description = strings.ReplaceAll(s.Description, secret, p.Key.String())
-		}
-	}
-	return s
 }
 
 // closedWords says in words what a closed or silent connection means during step.
@@ -287,12 +272,12 @@ func (p *Push) listen(l *link) error {
 		if err != nil {
 			return outputs.Fail(outputs.Handshake, err)
 		}
-		status, ok := wire.StatusOf(cmd)
-		status = p.masked(status)
+		said, ok := wire.StatusOf(cmd)
+		status := said.Hide(p.Key.Reveal())
 		switch {
 		case !ok:
 		case status.Code == wire.CodeReconnectRequest:
-			return outputs.Fail(outputs.Kicked, p.reconnect(l.url, status))
+			return outputs.Fail(outputs.Kicked, p.reconnect(l.url, said.TCURL, status.Description))
 		case status.Level == "error":
 			return outputs.Fail(outputs.Kicked, &wire.StatusError{Command: "the stream", Status: status})
 		case status.Code == wire.CodeUnpublishSuccess:
@@ -303,16 +288,16 @@ func (p *Push) listen(l *link) error {
 
 // reconnect takes a ReconnectRequest (Enhanced RTMP v2) of the peer at from: the next attempt goes where the peer says, under
 // the same policy of addresses as any destination, and never from TLS to a connection that shows the key.
-func (p *Push) reconnect(from wire.URL, status wire.Status) error {
-	if status.TCURL != "" {
-		to, err := from.Resolve(status.TCURL)
+func (p *Push) reconnect(from wire.URL, tcURL, words string) error {
+	if tcURL != "" {
+		to, err := from.Resolve(tcURL)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%w, not where we can: %w", outputs.ErrReconnect, err)
 		case from.TLS && !to.TLS:
-			return fmt.Errorf("%w, without TLS: %s", outputs.ErrReconnect, status.Description)
+			return fmt.Errorf("%w, without TLS: %s", outputs.ErrReconnect, words)
 		}
 		p.moved = &to
 	}
-	return fmt.Errorf("%w: %s", outputs.ErrReconnect, status.Description)
+	return fmt.Errorf("%w: %s", outputs.ErrReconnect, words)
 }
