@@ -210,6 +210,21 @@ func TestSlowMessage(t *testing.T) {
 	})
 }
 
+// An encoder that has ended its stream closes first; one that does not is not waited for long.
+func TestCloseAfterTheEnd(t *testing.T) {
+	onFakeClock(t, func(r *rig, l *pipes) {
+		c := r.mustPublish(l.dial("192.0.2.1:5"), "maria-key")
+		r.group(c, 0)
+		if err := c.WriteCommand(rtmp.Command{Name: "deleteStream", Args: []any{1.0}}); err != nil {
+			r.Fatal(err)
+		}
+		r.endsAfter(c.nc, awaitTime)
+		if st, _ := r.gate.Status("maria"); st.State != ingest.Idle {
+			r.Errorf("state %s, want idle", st.State)
+		}
+	})
+}
+
 func TestNoMedia(t *testing.T) {
 	onFakeClock(t, func(r *rig, l *pipes) {
 		c := r.mustPublish(l.dial("192.0.2.1:5"), "maria-key")

