@@ -57,7 +57,7 @@ type OBU struct {
 func OBUs(data []byte) iter.Seq2[OBU, error] {
 	return func(yield func(OBU, error) bool) {
 		for at := 0; at < len(data); {
-			u, err := parseOBU(data, at)
+			u, err := ReadOBU(data, at)
 			if err != nil {
 				yield(OBU{}, err)
 				return
@@ -125,7 +125,9 @@ func AppendLEB128(dst []byte, v uint32) []byte {
 	return append(dst, byte(v))
 }
 
-func parseOBU(data []byte, start int) (OBU, error) {
+// ReadOBU gives the unit that begins at byte start of data, which must be a byte of data: a step of [OBUs] for those who need
+// offsets. A unit that does not fit is a [*wire.SyntaxError]. The unit is a part of data, not a copy.
+func ReadOBU(data []byte, start int) (OBU, error) {
 	head := data[start]
 	if head&0x80 != 0 {
 		return OBU{}, syntax(start, "the forbidden bit of an OBU header is set")
