@@ -34,6 +34,8 @@ type Runner struct {
 
 	once  sync.Once
 	retry chan struct{}
+
+	journal journal
 }
 
 // wish gives the channel of Retry.
@@ -168,7 +170,7 @@ func (r *Runner) attempt(ctx context.Context, number uint64) error {
 	}
 	cancel(nil)
 	watch.Wait()
-	if CauseOf(err) == TCP && r.Progress.stalled() { // the kernel's patience was over first
+	if CauseOf(err) == TCP && r.Progress.now() == Stalled { // the kernel's patience was over first
 		err = &Failure{Cause: StalledPeer, Err: err}
 	}
 	return err
@@ -192,7 +194,7 @@ func (r *Runner) watch(ctx context.Context, cancel context.CancelCauseFunc, numb
 		case now := <-tick.C:
 			if !r.over(number) {
 				alive = now
-			} else if !r.Progress.connected() || now.Sub(alive) >= drainFor {
+			} else if !r.Progress.now().connected() || now.Sub(alive) >= drainFor {
 				cancel(nil)
 				return
 			}
@@ -201,6 +203,7 @@ func (r *Runner) watch(ctx context.Context, cancel context.CancelCauseFunc, numb
 				cancel(&Failure{Cause: cause, Err: fmt.Errorf("the destination took nothing for %s", patience)})
 				return
 			}
+			r.journal.enter(r.log(), r.Progress.now())
 			if err := r.mismatch(); err != nil {
 				cancel(err)
 				return
@@ -237,7 +240,7 @@ func (r *Runner) pause(ctx context.Context, number uint64, err error, wait time.
 	default:
 	}
 	r.Progress.fail(err, state, time.Now(), wait)
-	r.Log.Warn("destination failed", "stream", r.Stream.Name(), "output", r.Name, "cause", CauseOf(err).String(), "err", err, "retry_in", wait)
+	r.journal.fail(r.log(), err, state, time.Now(), wait)
 	var complaint notReady
 	ready := !errors.As(err, &complaint)
 	timer := time.NewTimer(wait)
@@ -260,6 +263,16 @@ func (r *Runner) pause(ctx context.Context, number uint64, err error, wait time.
 	}
 }
 
+// log gives the logger with what every line says.
+func (r *Runner) log() *slog.Logger { return r.Log.With("stream", r.Stream.Name(), "output", r.Name) }
+
+// now gives the state.
+func (p *Progress) now() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
+}
+
 // begin counts an attempt.
 func (p *Progress) begin(now time.Time) {
 	p.mu.Lock()
@@ -280,20 +293,6 @@ func (p *Progress) held() (lasted time.Duration, live bool) {
 		return 0, false
 	}
 	return max(p.moved.Sub(p.published), 1), p.taken > 0
-}
-
-// connected says whether the destination is in a state with the peer's consent.
-func (p *Progress) connected() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.state.connected()
-}
-
-// stalled says whether the destination is in that state.
-func (p *Progress) stalled() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.state == Stalled
 }
 
 // fail notes why an attempt failed and what comes next.

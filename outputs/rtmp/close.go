@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"time"
 )
@@ -9,9 +10,16 @@ import (
 // closeTimeout is how long a clean end may take, from the last flush until the peer closes.
 const closeTimeout = 2 * time.Second
 
-// halfClose says that nothing more follows, in TLS's words too. What was written still reaches the peer. Who closes at once
-// instead, with bytes in its receive buffer, sends a reset that may overtake them; so the caller goes on reading until the
-// peer closes, for [closeTimeout] at most.
+// A clean end of a connection, within closeTimeout, which the caller sets as its deadline:
+//
+//  1. halfClose says that nothing more follows. What was written still reaches the peer.
+//  2. listen reads on, and ends when it has something to answer; drain reads the rest, until the peer has read the end and
+//     closes in turn.
+//  3. abort closes.
+//
+// Who closes at once instead answers bytes of the peer with a reset, which destroys what it has not read.
+
+// halfClose says that nothing more follows, in TLS's words too.
 func halfClose(nc net.Conn) {
 	if secure, ok := nc.(*tls.Conn); ok {
 		_ = secure.CloseWrite()
@@ -21,6 +29,9 @@ func halfClose(nc net.Conn) {
 		_ = half.CloseWrite()
 	}
 }
+
+// drain reads what the peer still says until it closes.
+func drain(nc net.Conn) { _, _ = io.Copy(io.Discard, nc) }
 
 // abort closes at once. TLS's farewell is left out: a peer that takes nothing would hold it up.
 func abort(nc net.Conn) {

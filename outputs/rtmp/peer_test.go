@@ -139,6 +139,17 @@ func (v *visit) read() {
 	}
 }
 
+// smallBuffer makes the peer's machine hold little.
+func (v *visit) smallBuffer() {
+	nc := v.nc
+	if secure, ok := nc.(*tls.Conn); ok {
+		nc = secure.NetConn()
+	}
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(16 << 10)
+	}
+}
+
 // stop makes the peer read nothing more than what it is at.
 func (v *visit) stop() { v.gate <- struct{}{} }
 

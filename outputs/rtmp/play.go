@@ -38,14 +38,16 @@ func (p *Play) Run(ctx context.Context, s *relay.Stream) error {
 	reading.Go(func() { cancel(p.listen()) })
 	unblock := context.AfterFunc(playing, func() { _ = nc.SetDeadline(time.Now()) })
 	err := p.carry(playing, sn)
-	if errors.Is(err, relay.ErrEnded) {
+	if unblock() {
 		_ = nc.SetDeadline(time.Now().Add(closeTimeout))
+	}
+	if errors.Is(err, relay.ErrEnded) {
 		if err = p.Request.EndPlay(); err == nil {
 			halfClose(nc)
 			reading.Wait()
+			drain(nc)
 		}
 	}
-	unblock()
 	cause := context.Cause(playing)
 	abort(nc)
 	reading.Wait()

@@ -83,10 +83,13 @@ func (p *Push) Run(ctx context.Context, s *relay.Stream) error {
 	if sn.reader.Session() == session.Session { // else it ended while we connected
 		whole, err = p.carry(ctx, sn)
 	}
-	if whole && p.finish(ctx, l) {
-		reading.Wait()
+	if unblock() { // else the deadline is set
+		_ = nc.SetDeadline(time.Now().Add(closeTimeout))
 	}
-	unblock()
+	if whole && p.finish(l) {
+		reading.Wait()
+		drain(nc)
+	}
 	abort(nc)
 	reading.Wait()
 	return err
@@ -244,12 +247,8 @@ func lost(err error) outputs.Cause {
 	return outputs.TCP
 }
 
-// finish ends the publish cleanly, in bounded time, and says whether the peer can have taken it: then it closes in turn when
-// it has read the end.
-func (p *Push) finish(ctx context.Context, l *link) bool {
-	if ctx.Err() == nil { // else the deadline is set
-		_ = l.conn.NetConn().SetDeadline(time.Now().Add(closeTimeout))
-	}
+// finish ends the publish cleanly, and says whether the peer can have taken it.
+func (p *Push) finish(l *link) bool {
 	if err := l.conn.Unpublish(p.Key.Reveal(), l.id); err != nil {
 		p.Log.Debug("destination took no clean end", "output", p.Name, "err", err)
 		return false
