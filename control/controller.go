@@ -150,11 +150,15 @@ func (c *Controller) streams(d Desired) {
 		c.Gate.Configure(id, s.Ingest)
 	}
 	c.Registry.Replace(grants)
-	for id := range c.snapshot().Streams {
-		if _, stays := d.Streams[id]; !stays {
+	for id, before := range c.snapshot().Streams {
+		now, stays := d.Streams[id]
+		switch {
+		case !stays:
 			c.Gate.Remove(id)
 			c.Hub.Remove(id)
 			c.Log.Info("stream removed", "stream", id)
+		case !now.Key.Equal(before.Key): // whoever had the old one must not go on
+			c.Gate.Dismiss(id, ingest.ErrKeyChanged)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/ingest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/outputs"
@@ -98,6 +99,24 @@ func TestStreamsComeAndGo(t *testing.T) {
 		b.publish()
 		if n := b.hub.Stream("maria").Counters("a").Frames; n != 250 {
 			t.Errorf("a got %d frames of the new stream, want 250", n)
+		}
+	})
+}
+
+func TestChangedKeyDismissesThePublisher(t *testing.T) {
+	on(t, func(ctx context.Context, b *bench) {
+		b.apply(ctx, desired("a"))
+		p := b.publish()
+		changed := desired("a")
+		s := changed.Streams["maria"]
+		s.Key = access.DigestOf("another key of the same stream")
+		changed.Streams["maria"] = s
+		b.apply(ctx, changed)
+		if err := p.Reason(); !errors.Is(err, ingest.ErrKeyChanged) {
+			t.Errorf("the publisher was told %v, want %v", err, ingest.ErrKeyChanged)
+		}
+		if who := b.Registry.Identify(canary); who.Stream != "" {
+			t.Errorf("the old key is known as that of %q", who.Stream)
 		}
 	})
 }

@@ -26,6 +26,7 @@ var (
 	ErrBusy          = errors.New("another encoder is publishing to this stream: stop it first, or set policy: takeover")
 	ErrContested     = errors.New("two encoders take this stream from each other: stop one of them, the other is kept for 30 s")
 	ErrFenced        = errors.New("another encoder took this stream over")
+	ErrKeyChanged    = errors.New("the stream key was changed: use the new one")
 	ErrRemoved       = errors.New("the stream was removed from the configuration")
 	ErrDraining      = errors.New("the server is shutting down: connect again in a moment")
 )
@@ -107,6 +108,22 @@ func (g *Gate) Remove(stream string) {
 	g.mu.Unlock()
 	if e != nil {
 		e.close(ErrRemoved)
+	}
+}
+
+// Dismiss takes a stream from its publisher, who is told the reason. The session is held for another one. A stand-in stays.
+func (g *Gate) Dismiss(stream string, reason error) {
+	g.mu.Lock()
+	e := g.entries[stream]
+	g.mu.Unlock()
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	p := e.current
+	e.mu.Unlock()
+	if p != nil && !p.applicant.StandIn {
+		e.leave(p, false, reason)
 	}
 }
 
@@ -268,10 +285,13 @@ func (e *entry) judgeLocked(a Applicant, now time.Time) (damped bool, err error)
 	return true, nil
 }
 
-// leave is the end of a publication: clean says that the encoder ended the stream itself.
-func (e *entry) leave(p *Publication, clean bool) {
-	left, held := e.withdraw(p, clean, time.Now())
+// leave is the end of a publication: clean says that the encoder ended the stream itself, reason that it was made to.
+func (e *entry) leave(p *Publication, clean bool, reason error) {
+	left, held := e.withdraw(p, clean, reason, time.Now())
 	log := e.gate.Log.With("stream", e.name, "remote", p.applicant.Remote)
+	if reason != nil {
+		log = log.With("err", reason)
+	}
 	switch {
 	case !left: // fenced before
 	case held > 0:
@@ -282,7 +302,7 @@ func (e *entry) leave(p *Publication, clean bool) {
 }
 
 // withdraw takes the stream from p, if p has it, and ends or holds the session; held is for how long.
-func (e *entry) withdraw(p *Publication, clean bool, now time.Time) (left bool, held time.Duration) {
+func (e *entry) withdraw(p *Publication, clean bool, reason error, now time.Time) (left bool, held time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.current != p {
@@ -292,7 +312,7 @@ func (e *entry) withdraw(p *Publication, clean bool, now time.Time) (left bool, 
 	if !p.applicant.StandIn {
 		e.realLeft = now
 	}
-	p.leaveLocked(nil)
+	p.leaveLocked(reason)
 	hold := e.options.Hold
 	if hold <= 0 || clean && e.options.OnEnd == EndSession {
 		p.out.End()

@@ -335,6 +335,29 @@ func TestRemove(t *testing.T) {
 	})
 }
 
+// A publisher whose key is no longer the stream's loses it; the session waits for the one with the new key.
+func TestDismiss(t *testing.T) {
+	on(t, Options{Hold: time.Minute}, func(b *bench) {
+		b.gate.Dismiss("nobody", ErrKeyChanged)
+		b.gate.Dismiss("maria", ErrKeyChanged)
+		p := b.admit("one")
+		b.send(p, sent{kind: "K"})
+		b.gate.Dismiss("maria", ErrKeyChanged)
+		<-p.Done()
+		if !errors.Is(p.Reason(), ErrKeyChanged) || !errors.Is(p.WriteFrame(sent{kind: "v"}.frame()), ErrKeyChanged) {
+			b.Errorf("reason %v, want %v", p.Reason(), ErrKeyChanged)
+		}
+		p.Close(true) // as its connection does when it ends
+		if st, _ := b.gate.Status("maria"); st.State != Holding {
+			b.Errorf("state %v, want %v", st.State, Holding)
+		}
+		b.admit("two")
+		if st, _ := b.gate.Status("maria"); st.State != Live || st.Counters.Sessions != 1 {
+			b.Errorf("state %v in %d sessions, want the first session to go on", st.State, st.Counters.Sessions)
+		}
+	})
+}
+
 func TestRemoveWhileHeld(t *testing.T) {
 	on(t, Options{Hold: time.Minute}, func(b *bench) {
 		b.admit("one").Close(false)

@@ -84,7 +84,7 @@ func (p *Publication) Reason() error {
 // the first call counts.
 func (p *Publication) Close(clean bool) {
 	if p.left.CompareAndSwap(false, true) {
-		p.entry.leave(p, clean)
+		p.entry.leave(p, clean, nil)
 	}
 }
 

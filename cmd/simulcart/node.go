@@ -49,14 +49,15 @@ type node struct {
 func newNode(c *config.Config, log *slog.Logger) (*node, error) {
 	hub := &relay.Hub{}
 	registry := &access.Registry{}
+	refusals := &ingest.Refusals{}
 	n := &node{log: log, config: c, hub: hub, gate: &ingest.Gate{Hub: hub, Log: log}}
 	dialer := &outputs.Dialer{AllowPrivate: c.AllowPrivateDestinations}
 	n.controller = &control.Controller{
 		Hub: hub, Gate: n.gate, Registry: registry, Log: log,
-		Outputs: constructors(dialer, log), Budget: outputs.NewBudget(attemptsPerSecond, attemptsAtOnce),
+		Outputs: constructors(dialer, log), Budget: outputs.NewBudget(attemptsPerSecond, attemptsAtOnce), Refusals: refusals,
 	}
 	n.rtmp = &rtmpin.Server{
-		Gate: n.gate, Registry: registry, Log: log, Play: player(hub),
+		Gate: n.gate, Registry: registry, Log: log, Play: player(hub), Refusals: refusals,
 		Lobby: rtmpin.Lobby{PerAddress: c.Limits.UnauthenticatedPerIP, InAll: c.Limits.Unauthenticated},
 	}
 	n.web = &web.Server{Source: n.controller, Log: log, Version: buildVersion(), Debug: c.Debug, Ready: n.isReady}
