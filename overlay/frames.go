@@ -117,7 +117,8 @@ func (t *Timeline) writeLocked(f *media.Frame, c *carrier, clock *frameClock) bo
 	s := &t.session
 	p := &plan{undo: *s}
 	p.undo.clock = *clock
-	run := replay{cards: s.cards, queue: t.queue, products: t.products, limit: c.pts + c.half, at: &c.pts}
+	at := c.pts
+	run := replay{cards: s.cards, queue: t.queue, products: t.products, limit: c.pts + c.half, at: &at}
 	for run.next() {
 		if run.due <= c.pts-c.half && !run.seen() {
 			p.receipt.Late = true

@@ -139,7 +139,7 @@ func (p *wireProduct) dropParams() {
 	p.link = p.base
 }
 
-// shorten cuts the title, to one character at least.
+// shorten cuts the title, to one code point at least.
 func (p *wireProduct) shorten(size int) {
 	over := p.size() - size
 	if over <= 0 {
@@ -147,10 +147,11 @@ func (p *wireProduct) shorten(size int) {
 	}
 	room := len(appendString(nil, p.title)) - len(`""`) - over
 	short := strings.TrimRight(cut(p.title, MaxWireTitle, room), " ")
-	if room <= 0 || short == "" {
-		return
+	if short == "" {
+		short = cut(p.title, 1, MaxWireProduct)
 	}
-	p.title, p.shortened = short, true
+	p.shortened = p.shortened || short != p.title
+	p.title = short
 }
 
 func (p *wireProduct) size() int { return len(p.append(nil)) }
