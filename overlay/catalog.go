@@ -2,7 +2,6 @@ package overlay
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -244,5 +243,3 @@ func (p *Product) clone() *Product {
 	}
 	return &c
 }
-
-func byOrder(a, b *change) int { return cmp.Compare(a.order, b.order) }

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/simulcart/simulcart/media"
@@ -120,7 +121,7 @@ func (t *Timeline) writeLocked(f *media.Frame, c *carrier, clock *frameClock) bo
 	at := c.pts
 	run := replay{cards: s.cards, queue: t.queue, products: t.products, limit: c.pts + c.half, at: &at}
 	for run.next() {
-		if run.due <= c.pts-c.half && !run.seen() {
+		if run.err == nil && run.due <= c.pts-c.half && !run.seen() {
 			p.receipt.Late = true
 		}
 		t.settleLocked(p, &run)
@@ -217,7 +218,7 @@ func (t *Timeline) undoLocked() {
 		}
 	}
 	t.sortLocked()
-	slices.SortFunc(t.waiting, byOrder)
+	slices.SortFunc(t.waiting, func(a, b *change) int { return cmp.Compare(a.order, b.order) })
 }
 
 func (t *Timeline) trackLocked() *media.Track {

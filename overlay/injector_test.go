@@ -1,6 +1,7 @@
 package overlay_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -335,7 +336,7 @@ func TestTakeover(t *testing.T) {
 	timed := r.apply(at(show("B"), 400*ms))
 	hidden := r.apply(at(overlay.Change{Action: overlay.Hide}, 2000*ms))
 	r.deny = 1
-	if err := r.in.WriteFrame(frame(10)); err != errFenced {
+	if err := r.in.WriteFrame(frame(10)); !errors.Is(err, errFenced) {
 		t.Fatalf("got %v, want the writer's error", err)
 	}
 	if s, _ := r.line.Current(); s.Seq != 0 || done(now) || done(timed) || r.line.At(10_000*ms).Seq != 0 {
@@ -348,7 +349,7 @@ func TestTakeover(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 	for n := 1; n < 40; n++ {
-		s = r.write(&media.Frame{Track: video25, PTS: media.Time(900+n*40) * ms, DTS: media.Time(900+n*40) * ms})
+		r.write(&media.Frame{Track: video25, PTS: media.Time(900+n*40) * ms, DTS: media.Time(900+n*40) * ms})
 	}
 	if got := hidden.Cue().Receipt; got.At != 1980*ms && got.At != 2020*ms {
 		t.Errorf("got %+v, want the cue at its media time", got)

@@ -81,6 +81,8 @@ func (s *State) validate() error {
 		return &Fault{"seq", "is " + strconv.FormatInt(s.Seq, 10), "must be 1 to 2^53-1"}
 	case !isTime(s.At):
 		return timeFault("at", s.At)
+	case s.Cards == nil:
+		return &Fault{"show", "is missing", "must be a list of cards"}
 	case len(s.Cards) > MaxCards:
 		return &Fault{"show", fmt.Sprintf("has %d cards", len(s.Cards)), fmt.Sprintf("must have at most %d", MaxCards)}
 	}

@@ -64,6 +64,7 @@ func TestParseStateFaults(t *testing.T) {
 		"from":          {`"from":668133333333`, `"from":9223372036854775807`, "show[0].from is"},
 		"until":         {`"until":698133333333`, `"until":9223372036854775807`, "show[0].until is"},
 		"product":       {`"price":[{"amount":2499`, `"price":[{"amount":-1`, "show[0].product: price[0].amount is -1"},
+		"no cards":      {`"show":`, `"cards":`, "show is missing"},
 		"no product":    {`"product":`, `"goods":`, "show[0].product is missing"},
 	}
 	for name, tt := range tests {

@@ -231,7 +231,7 @@ func TestEndWhileAStateIsOnItsWay(t *testing.T) {
 	r := newRig(t)
 	ticket := r.apply(show("A"))
 	r.in.Next = ender{r.line}
-	if err := r.in.WriteFrame(frame(0)); err != errFenced {
+	if err := r.in.WriteFrame(frame(0)); !errors.Is(err, errFenced) {
 		t.Errorf("got %v", err)
 	}
 	if got := ticket.Cue(); got.Progress != overlay.Ended {
