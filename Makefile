@@ -22,7 +22,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) gcc libc6-dev iproute2 nginx libnginx-mod-rtmp 
 PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 # Coverage that each package of these must reach with its own tests, in percent.
-COVERED  := media wire relay
+COVERED  := media wire overlay relay
 COVERAGE := 90
 
 FUZZTIME := 3s

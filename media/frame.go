@@ -5,7 +5,7 @@ package media
 type Frame struct {
 	Track *Track
 	PTS   Time   // when it is shown
-	DTS   Time   // when it is decoded; at most PTS; equal to PTS for sound and overlays
+	DTS   Time   // when it is decoded; at most PTS; equal to PTS for sound; an overlay has the times of the frame it stands in front of
 	Key   bool   // a group may start here: a decoder can start at this frame
 	Data  []byte // layout by codec, see [Codec]
 }
