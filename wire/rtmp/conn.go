@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -51,8 +52,11 @@ func NewConn(nc net.Conn) *Conn {
 	return &Conn{nc: nc, source: src, reader: newChunkReader(src), sendSize: defaultChunkSize, started: time.Now()}
 }
 
-// Authorise lifts the limits to [Authorised]. The reading goroutine calls it.
-func (c *Conn) Authorise() { c.reader.limits = Authorised() }
+// Authorise lifts the limits to [Authorised], and reads in larger steps from now on. The reading goroutine calls it.
+func (c *Conn) Authorise() {
+	c.reader.limits = Authorised()
+	c.reader.r = bufio.NewReaderSize(c.reader.r, readStep) // what the smaller buffer holds is read first
+}
 
 // SetPatience lets reads end in [os.ErrDeadlineExceeded] when no byte has come for d; 0 leaves read deadlines to the caller. The
 // reading goroutine calls it.
