@@ -36,6 +36,7 @@ type destination struct {
 	url      string // without the key
 	key      string // empty: the name
 	ca       string // file; empty: the system's
+	coalesce string // empty: the platform's
 }
 
 // key gives the stream key of a stream.
@@ -128,6 +129,9 @@ func (d destination) yaml() string {
 		d.key = d.name
 	}
 	out := fmt.Sprintf("      %s: {platform: %s, url: %q, key: %q", d.name, d.platform, d.url, d.key)
+	if d.coalesce != "" {
+		out += ", coalesce: " + d.coalesce
+	}
 	if d.ca != "" {
 		out += fmt.Sprintf(", tls: {ca: %q}", d.ca)
 	}

@@ -38,6 +38,7 @@ type Session struct {
 	mu       sync.Mutex
 	commands []string
 	tags     []Tag
+	arrivals []time.Time // of tags
 	bytes    int64
 	ended    time.Time
 }
@@ -88,6 +89,13 @@ func (s *Session) Tags() []Tag {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.tags)
+}
+
+// Arrivals gives when each of Tags was read.
+func (s *Session) Arrivals() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.arrivals)
 }
 
 // Bytes counts the bytes of media so far.
@@ -147,6 +155,7 @@ func (s *Session) media(m message, discard bool) {
 	defer s.mu.Unlock()
 	s.bytes += int64(len(m.body))
 	if !discard {
+		s.arrivals = append(s.arrivals, time.Now())
 		s.tags = append(s.tags, Tag{Type: m.kind, Time: int64(m.time), Body: m.body})
 	}
 }
