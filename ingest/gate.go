@@ -151,6 +151,8 @@ func (g *Gate) Admit(a Applicant) (*Publication, error) {
 	got, err := e.admit(a, time.Now())
 	log := g.Log.With("stream", a.Stream, "remote", a.Remote, "protocol", a.Protocol)
 	switch before := got.before; {
+	case err != nil && a.StandIn: // it asks each second
+		return nil, err
 	case err != nil:
 		log.Warn("publisher refused", "err", err)
 		return nil, err

@@ -290,7 +290,9 @@ func TestStandIn(t *testing.T) {
 		}
 		p.Close(false)
 		b.play(one, 0)
+		b.log.said()
 		b.wantRefused(card, ErrBusy)
+		b.wantSaid("") // it asks each second, which is no news
 		one.Close(true)
 		b.wantRefused(card, ErrBusy)
 		time.Sleep(time.Minute - 1)

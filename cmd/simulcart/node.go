@@ -185,7 +185,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Lo
 
 // announce says where everything is.
 func (n *node) announce() {
-	attrs := []any{"version", buildVersion(), "streams", len(n.config.Streams)}
+	attrs := []any{"version", buildVersion(), "streams", len(n.config.Streams) + len(n.extra)}
 	for _, l := range []struct {
 		key string
 		l   net.Listener
