@@ -2,14 +2,11 @@ package aac_test
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/aac"
@@ -28,9 +25,9 @@ type golden struct {
 }
 
 func TestAgreesWithFFprobe(t *testing.T) {
-	for _, g := range readGolden(t) {
+	for _, g := range mediatest.Golden[golden](t, "testdata/ffprobe.json") {
 		t.Run(g.Name, func(t *testing.T) {
-			raw := unhex(t, g.Config)
+			raw := mediatest.Unhex(t, g.Config)
 			got, err := aac.Format(raw)
 			if err != nil {
 				t.Fatal(err)
@@ -139,7 +136,7 @@ func TestConfig(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			raw := unhex(t, tc.bytes)
+			raw := mediatest.Unhex(t, tc.bytes)
 			got, err := aac.ParseConfig(raw)
 			if err != nil {
 				t.Fatal(err)
@@ -166,7 +163,7 @@ func TestOtherFormsAreRead(t *testing.T) {
 		"another extension behind":      "12 10 56 f6 00 00",
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := aac.ParseConfig(unhex(t, text))
+			got, err := aac.ParseConfig(mediatest.Unhex(t, text))
 			if diff := cmp.Diff(plain, got); diff != "" || err != nil {
 				t.Errorf("error %v, -want +got:\n%s", err, diff)
 			}
@@ -220,7 +217,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"core coder", "12 12 00 00", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := aac.Format(unhex(t, tc.bytes))
+			_, err := aac.Format(mediatest.Unhex(t, tc.bytes))
 			var syntax *wire.SyntaxError
 			var refused *wire.UnsupportedError
 			if !errors.As(err, &syntax) && !tc.unsupported || !errors.As(err, &refused) && tc.unsupported {
@@ -265,31 +262,9 @@ func TestPresencePrints(t *testing.T) {
 	}
 }
 
-func readGolden(t testing.TB) []golden {
-	t.Helper()
-	text, err := os.ReadFile("testdata/ffprobe.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []golden
-	if err := json.Unmarshal(text, &list); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func FuzzParseConfig(f *testing.F) {
-	for _, g := range readGolden(f) {
-		f.Add(unhex(f, g.Config))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		f.Add(mediatest.Unhex(f, g.Config))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := aac.ParseConfig(data)

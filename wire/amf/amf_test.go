@@ -2,7 +2,6 @@ package amf
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"math"
 	"os"
@@ -12,18 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire"
 )
-
-// unhex reads hexadecimal text in which blanks may stand anywhere.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // golden reads a capture that testdata holds as hexadecimal text.
 func golden(t testing.TB, name string) []byte {
@@ -32,7 +22,7 @@ func golden(t testing.TB, name string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return unhex(t, string(b))
+	return mediatest.Unhex(t, string(b))
 }
 
 // bothWays are messages that are read to these values and written to the same bytes.
@@ -75,7 +65,7 @@ var bothWays = []struct {
 func TestBothWays(t *testing.T) {
 	for _, tt := range bothWays {
 		t.Run(tt.name, func(t *testing.T) {
-			b := unhex(t, tt.hex)
+			b := mediatest.Unhex(t, tt.hex)
 			got, err := DecodeAll(b)
 			if err != nil {
 				t.Fatal(err)
@@ -110,7 +100,7 @@ func TestDecodeOnly(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, n, err := Decode(unhex(t, tt.hex))
+			got, n, err := Decode(mediatest.Unhex(t, tt.hex))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -151,7 +141,7 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v, _, err := Decode(unhex(t, tt.hex))
+			v, _, err := Decode(mediatest.Unhex(t, tt.hex))
 			var syntax *wire.SyntaxError
 			if !errors.As(err, &syntax) {
 				t.Fatalf("got %v and error %v, want a syntax error", v, err)
@@ -227,7 +217,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestDecodeAllGivesWhatItRead(t *testing.T) {
-	got, err := DecodeAll(unhex(t, "02 0001 61 0101 11 00"))
+	got, err := DecodeAll(mediatest.Unhex(t, "02 0001 61 0101 11 00"))
 	if diff := cmp.Diff([]any{"a", true}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire"
 )
 
@@ -63,7 +64,7 @@ func TestAnyValueBothWays(t *testing.T) {
 // FuzzDecode checks that what was read is written to bytes that read the same, and that an error is one of the two.
 func FuzzDecode(f *testing.F) {
 	for _, tt := range bothWays {
-		f.Add(unhex(f, tt.hex))
+		f.Add(mediatest.Unhex(f, tt.hex))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		values, err := DecodeAll(b)

@@ -2,15 +2,13 @@ package av1_test
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/av1"
@@ -31,9 +29,9 @@ type golden struct {
 }
 
 func TestFormatAgreesWithFFprobe(t *testing.T) {
-	for _, g := range readGolden(t) {
+	for _, g := range mediatest.Golden[golden](t, "testdata/ffprobe.json") {
 		t.Run(g.Name, func(t *testing.T) {
-			av1C := unhex(t, g.Config)
+			av1C := mediatest.Unhex(t, g.Config)
 			got, err := av1.Format(av1C)
 			if err != nil {
 				t.Fatal(err)
@@ -77,7 +75,7 @@ func TestConfig(t *testing.T) {
 		{"high tier", "81 0d c0 10", av1.Config{LevelIndex: 13, HighTier: true, HighBitDepth: true, PresentationDelay: 1}, 10},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			raw := unhex(t, tc.bytes)
+			raw := mediatest.Unhex(t, tc.bytes)
 			got, err := av1.ParseConfig(raw)
 			if err != nil {
 				t.Fatal(err)
@@ -108,7 +106,7 @@ func TestFormatRefuses(t *testing.T) {
 		{"sequence header cut short", "81 00 0c 00 0a02 0000", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := av1.Format(unhex(t, tc.bytes))
+			_, err := av1.Format(mediatest.Unhex(t, tc.bytes))
 			var syntax *wire.SyntaxError
 			var refused *wire.UnsupportedError
 			if !errors.As(err, &syntax) && !tc.unsupported || !errors.As(err, &refused) && tc.unsupported {
@@ -121,7 +119,7 @@ func TestFormatRefuses(t *testing.T) {
 func TestFormatWithoutSequenceHeader(t *testing.T) {
 	for name, text := range map[string]string{"no OBUs": "81 09 0c 00", "others only": "81 09 0c 00 2a00"} {
 		t.Run(name, func(t *testing.T) {
-			got, err := av1.Format(unhex(t, text))
+			got, err := av1.Format(mediatest.Unhex(t, text))
 			if diff := cmp.Diff(media.Format{Profile: "Main", Level: "4.1"}, got); diff != "" || err != nil {
 				t.Errorf("error %v, -want +got:\n%s", err, diff)
 			}
@@ -136,7 +134,7 @@ func TestProfileAndLevel(t *testing.T) {
 		"81 7f 00 00": {Profile: "profile 3"},
 		"81 18 00 00": {Profile: "Main", Level: "8.0"},
 	} {
-		got, err := av1.Format(unhex(t, config))
+		got, err := av1.Format(mediatest.Unhex(t, config))
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: error %v, -want +got:\n%s", config, err, diff)
 		}
@@ -218,31 +216,9 @@ func TestParseSequence(t *testing.T) {
 	}
 }
 
-func readGolden(t testing.TB) []golden {
-	t.Helper()
-	text, err := os.ReadFile("testdata/ffprobe.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []golden
-	if err := json.Unmarshal(text, &list); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func FuzzFormat(f *testing.F) {
-	for _, g := range readGolden(f) {
-		f.Add(unhex(f, g.Config))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		f.Add(mediatest.Unhex(f, g.Config))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := av1.ParseConfig(data)

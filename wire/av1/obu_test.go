@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/av1"
 	"pgregory.net/rapid"
@@ -42,7 +43,7 @@ func TestOBUs(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []av1.OBU
 			offset := int64(-1)
-			for u, err := range av1.OBUs(unhex(t, tc.bytes)) {
+			for u, err := range av1.OBUs(mediatest.Unhex(t, tc.bytes)) {
 				if err == nil {
 					got = append(got, u)
 					continue
@@ -97,12 +98,12 @@ func TestWithoutTemporalDelimiters(t *testing.T) {
 		{"last", "3201aa 1200", "3201aa", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			data := unhex(t, tc.bytes)
+			data := mediatest.Unhex(t, tc.bytes)
 			got, err := av1.WithoutTemporalDelimiters(data)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := unhex(t, tc.want); !bytes.Equal(got, want) {
+			if want := mediatest.Unhex(t, tc.want); !bytes.Equal(got, want) {
 				t.Errorf("got %x, want %x", got, want)
 			}
 			if len(got) == 0 {

@@ -2,12 +2,12 @@ package codec_test
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/codec"
@@ -63,7 +63,7 @@ func TestNewTrack(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			given := unhex(t, tc.given)
+			given := mediatest.Unhex(t, tc.given)
 			got, err := codec.NewTrack(7, tc.codec, given)
 			if err != nil {
 				t.Fatal(err)
@@ -71,7 +71,7 @@ func TestNewTrack(t *testing.T) {
 			clear(given) // the track holds a copy
 			want := &media.Track{ID: 7, Codec: tc.codec, ClockRate: tc.clock, Format: tc.want}
 			if tc.config != "" {
-				want.Config = unhex(t, tc.config)
+				want.Config = mediatest.Unhex(t, tc.config)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -112,7 +112,7 @@ func TestNewTrackOfUnreadableSets(t *testing.T) {
 		"HEVC without sets":    {media.HEVC, "01016000000090000000000000f000fcfdf8f800000f00"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := codec.NewTrack(1, c.codec, unhex(t, c.config))
+			got, err := codec.NewTrack(1, c.codec, mediatest.Unhex(t, c.config))
 			if err != nil || got.Format != (media.Format{Reorder: -1}) || len(got.Config) == 0 {
 				t.Errorf("got %+v, %v; want a track that tells nothing of its pictures", got, err)
 			}
@@ -121,7 +121,7 @@ func TestNewTrackOfUnreadableSets(t *testing.T) {
 }
 
 func TestMP3Track(t *testing.T) {
-	got, err := codec.MP3Track(3, unhex(t, "fffb9064"))
+	got, err := codec.MP3Track(3, mediatest.Unhex(t, "fffb9064"))
 	want := &media.Track{
 		ID: 3, Codec: media.MP3, ClockRate: 44100, Format: media.Format{Profile: "MPEG-1 layer 3", Channels: 2},
 	}
@@ -129,7 +129,7 @@ func TestMP3Track(t *testing.T) {
 		t.Errorf("error %v, -want +got:\n%s", err, diff)
 	}
 	var syntax *wire.SyntaxError
-	if got, err := codec.MP3Track(3, unhex(t, "0000")); got != nil || !errors.As(err, &syntax) {
+	if got, err := codec.MP3Track(3, mediatest.Unhex(t, "0000")); got != nil || !errors.As(err, &syntax) {
 		t.Errorf("got %v, error %v", got, err)
 	}
 }
@@ -150,7 +150,7 @@ func TestLengthSize(t *testing.T) {
 		{"HEVC cut short", media.HEVC, hvcC[:12], 0, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := codec.LengthSize(tc.codec, unhex(t, tc.config))
+			got, err := codec.LengthSize(tc.codec, mediatest.Unhex(t, tc.config))
 			if got != tc.want || (err != nil) != tc.fails {
 				t.Errorf("got %d, error %v, want %d", got, err, tc.want)
 			}
@@ -177,8 +177,8 @@ func TestFrameData(t *testing.T) {
 		{"AAC", media.AAC, 0, "2110", "2110"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := codec.FrameData(tc.codec, tc.size, unhex(t, tc.data))
-			if (err != nil) != (tc.want == "") || !bytes.Equal(got, unhex(t, tc.want)) {
+			got, err := codec.FrameData(tc.codec, tc.size, mediatest.Unhex(t, tc.data))
+			if (err != nil) != (tc.want == "") || !bytes.Equal(got, mediatest.Unhex(t, tc.want)) {
 				t.Errorf("got %x, error %v, want %s", got, err, tc.want)
 			}
 		})
@@ -192,9 +192,9 @@ func TestFrameSamples(t *testing.T) {
 		data  string
 		want  int
 	}{
-		{"AAC", media.Track{Codec: media.AAC, Config: unhex(t, "1210")}, "2110", 1024},
-		{"AAC of 960", media.Track{Codec: media.AAC, Config: unhex(t, "1194")}, "2110", 960},
-		{"HE-AAC, of the core", media.Track{Codec: media.AAC, Config: unhex(t, "2b920800")}, "2110", 1024},
+		{"AAC", media.Track{Codec: media.AAC, Config: mediatest.Unhex(t, "1210")}, "2110", 1024},
+		{"AAC of 960", media.Track{Codec: media.AAC, Config: mediatest.Unhex(t, "1194")}, "2110", 960},
+		{"HE-AAC, of the core", media.Track{Codec: media.AAC, Config: mediatest.Unhex(t, "2b920800")}, "2110", 1024},
 		{"Opus", media.Track{Codec: media.Opus}, "fc", 960},
 		{"FLAC", media.Track{Codec: media.FLAC}, "fff85a880000", 4608},
 		{"MP3", media.Track{Codec: media.MP3}, "fffb9064", 1152},
@@ -205,7 +205,7 @@ func TestFrameSamples(t *testing.T) {
 		{"video", media.Track{Codec: media.H264}, "0000000165", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			data := unhex(t, tc.data)
+			data := mediatest.Unhex(t, tc.data)
 			got := codec.FrameSamples(&tc.track, data)
 			if got != tc.want {
 				t.Errorf("got %d, want %d", got, tc.want)
@@ -217,21 +217,12 @@ func TestFrameSamples(t *testing.T) {
 	}
 }
 
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func FuzzNewTrack(f *testing.F) {
 	for c, text := range map[media.Codec]string{
 		media.H264: avcC, media.HEVC: hvcC, media.AV1: av1C, media.VP9: vpcC,
 		media.AAC: "121056e500", media.Opus: opusHead, media.FLAC: streamInfo,
 	} {
-		f.Add(uint8(c), unhex(f, text))
+		f.Add(uint8(c), mediatest.Unhex(f, text))
 	}
 	f.Fuzz(func(t *testing.T, c uint8, config []byte) {
 		first, err := codec.NewTrack(1, media.Codec(c), config)

@@ -2,16 +2,14 @@ package flac_test
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/flac"
@@ -33,9 +31,9 @@ type golden struct {
 }
 
 func TestAgreesWithFFprobe(t *testing.T) {
-	for _, g := range readGolden(t) {
+	for _, g := range mediatest.Golden[golden](t, "testdata/ffprobe.json") {
 		t.Run(g.Name, func(t *testing.T) {
-			raw := unhex(t, g.Config)
+			raw := mediatest.Unhex(t, g.Config)
 			f, err := flac.Format(raw)
 			want := media.Format{Profile: "FLAC " + g.Want.Bits + " bit", Channels: g.Want.Channels}
 			if diff := cmp.Diff(want, f); diff != "" || err != nil {
@@ -53,7 +51,7 @@ func TestAgreesWithFFprobe(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := flac.Samples(unhex(t, frame.Data))
+				got, err := flac.Samples(mediatest.Unhex(t, frame.Data))
 				if want := int(math.Round(seconds * float64(info.Rate))); got != want || err != nil {
 					t.Errorf("got %d samples, error %v, want %d", got, err, want)
 				}
@@ -78,7 +76,7 @@ func TestInfo(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			info := unhex(t, tc.bytes)
+			info := mediatest.Unhex(t, tc.bytes)
 			tc.want.MD5 = [16]byte(info[18:])
 			header := append([]byte("fLaC\x80\x00\x00\x22"), info...)
 			for name, raw := range map[string][]byte{
@@ -120,7 +118,7 @@ func TestFormatRefuses(t *testing.T) {
 		{"more than the most", "1001 1000 000000 000000 0bb802f0 00000000 " + md5, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := flac.Format(unhex(t, tc.bytes))
+			_, err := flac.Format(mediatest.Unhex(t, tc.bytes))
 			var syntax *wire.SyntaxError
 			if !errors.As(err, &syntax) || syntax.Offset != tc.offset {
 				t.Errorf("got %v, want a syntax error at byte %d", err, tc.offset)
@@ -153,7 +151,7 @@ func TestSamples(t *testing.T) {
 		{"nothing", "", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := flac.Samples(unhex(t, tc.bytes))
+			got, err := flac.Samples(mediatest.Unhex(t, tc.bytes))
 			var syntax *wire.SyntaxError
 			if got != tc.want || (tc.want == 0) != errors.As(err, &syntax) {
 				t.Errorf("got %d, error %v, want %d", got, err, tc.want)
@@ -162,31 +160,9 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-func readGolden(t testing.TB) []golden {
-	t.Helper()
-	text, err := os.ReadFile("testdata/ffprobe.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []golden
-	if err := json.Unmarshal(text, &list); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func FuzzParseConfig(f *testing.F) {
-	for _, g := range readGolden(f) {
-		f.Add(unhex(f, g.Config))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		f.Add(mediatest.Unhex(f, g.Config))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		info, err := flac.ParseConfig(data)
@@ -203,8 +179,8 @@ func FuzzParseConfig(f *testing.F) {
 }
 
 func FuzzSamples(f *testing.F) {
-	for _, g := range readGolden(f) {
-		f.Add(unhex(f, g.Frames[0].Data))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		f.Add(mediatest.Unhex(f, g.Frames[0].Data))
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		if n, err := flac.Samples(frame); err == nil && (n < 1 || n > 65536) {

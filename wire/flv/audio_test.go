@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 )
 
@@ -52,7 +53,7 @@ func TestAudioBothWays(t *testing.T) {
 	for _, tt := range audioBothWays {
 		t.Run(tt.name, func(t *testing.T) {
 			track := &media.Track{Codec: tt.codec, ClockRate: 22050, Format: media.Format{Channels: 1}}
-			header := unhex(t, tt.header)
+			header := mediatest.Unhex(t, tt.header)
 			got, err := AppendAudioHeader([]byte{}, tt.form, track, tt.kind, []byte(tt.body))
 			if err != nil || !bytes.Equal(got, header) {
 				t.Errorf("written: got %x and error %v, want %x", got, err, header)
@@ -94,7 +95,7 @@ func TestParseAudioOnly(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParseAudio(unhex(t, tt.hex), nil)
+			got, err := ParseAudio(mediatest.Unhex(t, tt.hex), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +132,7 @@ func TestParseAudioErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParseAudio(unhex(t, tt.hex), nil)
+			got, err := ParseAudio(mediatest.Unhex(t, tt.hex), nil)
 			checkError(t, err, tt.kind, tt.offset)
 			if len(got) != tt.parsed {
 				t.Errorf("got %d packets, want %d", len(got), tt.parsed)
@@ -163,7 +164,7 @@ func TestAudioHeaderErrors(t *testing.T) {
 }
 
 func TestAppendConfig(t *testing.T) {
-	streamInfo := unhex(t, "1000 1000 000000 000000 0ac442f0 00000000 00000000000000000000000000000000")
+	streamInfo := mediatest.Unhex(t, "1000 1000 000000 000000 0ac442f0 00000000 00000000000000000000000000000000")
 	tests := []struct {
 		name   string
 		codec  media.Codec
@@ -174,10 +175,10 @@ func TestAppendConfig(t *testing.T) {
 		{"vpcC", media.VP9, []byte{1, 0, 0, 0, 0, 31}, []byte{1, 0, 0, 0, 0, 31}},
 		{"nothing", media.VP8, nil, []byte{}},
 		{
-			"opus", media.Opus, unhex(t, "00 01 0138 0000bb80 0000 00"), // what ffmpeg sends for mono, below, in its MP4 form
-			unhex(t, "4f70757348656164 01 01 3801 80bb0000 0000 00"),
+			"opus", media.Opus, mediatest.Unhex(t, "00 01 0138 0000bb80 0000 00"), // what ffmpeg sends for mono, below, in its MP4 form
+			mediatest.Unhex(t, "4f70757348656164 01 01 3801 80bb0000 0000 00"),
 		},
-		{"flac", media.FLAC, streamInfo, append(unhex(t, "664c6143 80 000022"), streamInfo...)},
+		{"flac", media.FLAC, streamInfo, append(mediatest.Unhex(t, "664c6143 80 000022"), streamInfo...)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/amf"
@@ -87,7 +88,7 @@ func TestDemuxFileOfFFmpeg(t *testing.T) {
 
 func TestDemuxRepeatedSequenceHeader(t *testing.T) {
 	var d Demuxer
-	head := append(unhex(t, "17 00 000000"), avcConfig(t, 4)...)
+	head := append(mediatest.Unhex(t, "17 00 000000"), avcConfig(t, 4)...)
 	for i, want := range []bool{true, false} {
 		got, err := d.Demux(Tag{Type: TagVideo, Body: bytes.Clone(head)})
 		if err != nil || got.TracksChanged != want {
@@ -106,14 +107,14 @@ func TestDemuxRepeatedSequenceHeader(t *testing.T) {
 
 func TestDemuxGrowsLengths(t *testing.T) {
 	var d Demuxer
-	if _, err := d.Demux(Tag{Type: TagVideo, Body: append(unhex(t, "17 00 000000"), avcConfig(t, 2)...)}); err != nil {
+	if _, err := d.Demux(Tag{Type: TagVideo, Body: append(mediatest.Unhex(t, "17 00 000000"), avcConfig(t, 2)...)}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := d.Demux(Tag{Type: TagVideo, Timestamp: 40, Body: unhex(t, "17 01 000021 0003 65aabb 0002 06cc")})
+	got, err := d.Demux(Tag{Type: TagVideo, Timestamp: 40, Body: mediatest.Unhex(t, "17 01 000021 0003 65aabb 0002 06cc")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := unhex(t, "00000003 65aabb 00000002 06cc"); !bytes.Equal(got.Frame.Data, want) {
+	if want := mediatest.Unhex(t, "00000003 65aabb 00000002 06cc"); !bytes.Equal(got.Frame.Data, want) {
 		t.Errorf("got %x, want %x", got.Frame.Data, want)
 	}
 	if c, err := h264.ParseConfig(d.Tracks()[0].Config); err != nil || c.LengthSize != 4 {
@@ -125,9 +126,9 @@ func TestDemuxGrowsLengths(t *testing.T) {
 }
 
 func TestDemuxFrames(t *testing.T) {
-	vp8 := unhex(t, "90 76703038")          // sequence start without a body: nothing to configure
-	key := unhex(t, "91 76703038 01020304") // coded
-	mp3 := []byte{0x2F}                     // legacy MP3
+	vp8 := mediatest.Unhex(t, "90 76703038")          // sequence start without a body: nothing to configure
+	key := mediatest.Unhex(t, "91 76703038 01020304") // coded
+	mp3 := []byte{0x2F}                               // legacy MP3
 	mp3 = append(mp3, 0xFF, 0xFB, 0x90, 0x00)
 	mp3 = append(mp3, make([]byte, 413)...)
 	var d Demuxer
@@ -144,7 +145,7 @@ func TestDemuxFrames(t *testing.T) {
 		{"MP3 again", Tag{Type: TagAudio, Body: mp3}, media.MP3, false},
 		{"empty audio", Tag{Type: TagAudio, Body: nil}, media.Unknown, false},
 		{"empty video", Tag{Type: TagVideo, Body: nil}, media.Unknown, false},
-		{"end of sequence", Tag{Type: TagVideo, Body: unhex(t, "17 02 000000")}, media.Unknown, false},
+		{"end of sequence", Tag{Type: TagVideo, Body: mediatest.Unhex(t, "17 02 000000")}, media.Unknown, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := d.Demux(c.tag)
@@ -161,11 +162,11 @@ func TestDemuxFrames(t *testing.T) {
 // A further track is counted and named once; the first one is relayed. Multitrack, AVC, tracks 0 and 1.
 func TestDemuxFurtherTracks(t *testing.T) {
 	var d Demuxer
-	if _, err := d.Demux(Tag{Type: TagVideo, Body: append(unhex(t, "17 00 000000"), avcConfig(t, 4)...)}); err != nil {
+	if _, err := d.Demux(Tag{Type: TagVideo, Body: append(mediatest.Unhex(t, "17 00 000000"), avcConfig(t, 4)...)}); err != nil {
 		t.Fatal(err)
 	}
 	nal := "00000002 65aa"
-	body := unhex(t, "96 11 61766331 00 000009 000000"+nal+"01 000009 000000"+nal)
+	body := mediatest.Unhex(t, "96 11 61766331 00 000009 000000"+nal+"01 000009 000000"+nal)
 	for i, news := range []int{1, 0} {
 		got, err := d.Demux(Tag{Type: TagVideo, Body: body})
 		if err != nil {
@@ -175,7 +176,7 @@ func TestDemuxFurtherTracks(t *testing.T) {
 			t.Errorf("message %d: frame %v, %d extra, news %v; want a frame, 1 extra, %d news", i, got.Frame != nil, got.Extra, got.News, news)
 		}
 	}
-	body = unhex(t, "95 11 6d703461 00 000001 aa 01 000001 bb")
+	body = mediatest.Unhex(t, "95 11 6d703461 00 000001 aa 01 000001 bb")
 	got, err := d.Demux(Tag{Type: TagAudio, Body: body})
 	if err == nil || got.Extra != 1 || len(got.News) != 1 {
 		t.Errorf("audio: %+v, %v; want track 1 counted, and an error for track 0 without its sequence header", got, err)
@@ -188,16 +189,16 @@ func TestDemuxErrors(t *testing.T) {
 		tag         Tag
 		unsupported bool
 	}{
-		{"H.264 before its sequence header", Tag{Type: TagVideo, Body: unhex(t, "17 01 000000 00000001 65")}, false},
-		{"AAC before its sequence header", Tag{Type: TagAudio, Body: unhex(t, "af 01 0102")}, false},
-		{"broken AVC configuration", Tag{Type: TagVideo, Body: unhex(t, "17 00 000000 02")}, false},
-		{"broken HEVC configuration", Tag{Type: TagVideo, Body: unhex(t, "90 68766331 02")}, false},
-		{"broken AAC configuration", Tag{Type: TagAudio, Body: unhex(t, "af 00 ff")}, false},
-		{"broken MP3 frame", Tag{Type: TagAudio, Body: unhex(t, "2f 00000000")}, false},
-		{"cut video header", Tag{Type: TagVideo, Body: unhex(t, "17 01 00")}, false},
-		{"cut data", Tag{Type: TagData, Body: unhex(t, "02 0010 41")}, false},
+		{"H.264 before its sequence header", Tag{Type: TagVideo, Body: mediatest.Unhex(t, "17 01 000000 00000001 65")}, false},
+		{"AAC before its sequence header", Tag{Type: TagAudio, Body: mediatest.Unhex(t, "af 01 0102")}, false},
+		{"broken AVC configuration", Tag{Type: TagVideo, Body: mediatest.Unhex(t, "17 00 000000 02")}, false},
+		{"broken HEVC configuration", Tag{Type: TagVideo, Body: mediatest.Unhex(t, "90 68766331 02")}, false},
+		{"broken AAC configuration", Tag{Type: TagAudio, Body: mediatest.Unhex(t, "af 00 ff")}, false},
+		{"broken MP3 frame", Tag{Type: TagAudio, Body: mediatest.Unhex(t, "2f 00000000")}, false},
+		{"cut video header", Tag{Type: TagVideo, Body: mediatest.Unhex(t, "17 01 00")}, false},
+		{"cut data", Tag{Type: TagData, Body: mediatest.Unhex(t, "02 0010 41")}, false},
 		{"unknown tag type", Tag{Type: 11}, true},
-		{"Sorenson", Tag{Type: TagVideo, Body: unhex(t, "12 00")}, true},
+		{"Sorenson", Tag{Type: TagVideo, Body: mediatest.Unhex(t, "12 00")}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var d Demuxer
@@ -248,7 +249,7 @@ func FuzzDemux(f *testing.F) {
 	for _, tag := range tags[:min(len(tags), 8)] {
 		f.Add(uint8(tag.Type), tag.Body)
 	}
-	f.Add(uint8(TagVideo), unhex(f, "96 11 61766331 00 000009 000000 00000002 65aa 01 000009 000000 00000002 65aa"))
+	f.Add(uint8(TagVideo), mediatest.Unhex(f, "96 11 61766331 00 000009 000000 00000002 65aa 01 000009 000000 00000002 65aa"))
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
 		var d Demuxer
 		for range 2 {

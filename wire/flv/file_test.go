@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 )
 
@@ -174,14 +175,14 @@ func TestFileErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := readAll(bytes.NewReader(unhex(t, tt.hex)))
+			_, err := readAll(bytes.NewReader(mediatest.Unhex(t, tt.hex)))
 			checkError(t, err, tt.kind, tt.offset)
 		})
 	}
 }
 
 func TestFileLongHeader(t *testing.T) {
-	b := unhex(t, "464c5601 01 0000000c aabbcc 00000000 09 000001 000000 00 000000 aa")
+	b := mediatest.Unhex(t, "464c5601 01 0000000c aabbcc 00000000 09 000001 000000 00 000000 aa")
 	tags, err := readAll(bytes.NewReader(b))
 	if diff := cmp.Diff([]Tag{{TagVideo, 0, []byte{0xAA}}}, tags); diff != "" || err != nil {
 		t.Errorf("error %v, (-want +got)\n%s", err, diff)
@@ -190,7 +191,7 @@ func TestFileLongHeader(t *testing.T) {
 
 // A length without the bytes must not cost memory, and the longest body is read whole.
 func TestFileLongBody(t *testing.T) {
-	head := unhex(t, fileHeader+"00000000 09 800000 000000 00 000000")
+	head := mediatest.Unhex(t, fileHeader+"00000000 09 800000 000000 00 000000")
 	body := bytes.Repeat([]byte{1, 2, 3, 4}, MaxVideoBody/4)
 	tags, err := readAll(bytes.NewReader(append(head, body...)))
 	if err != nil || len(tags) != 1 || !bytes.Equal(tags[0].Body, body) || cap(tags[0].Body) != MaxVideoBody {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/amf"
@@ -24,7 +25,7 @@ func mustBeTyped(t *testing.T, err error) {
 // FuzzParseVideo checks that each coded packet that was read alone comes back from what is written for it.
 func FuzzParseVideo(f *testing.F) {
 	for _, tt := range videoBothWays {
-		f.Add(append(unhex(f, tt.header), 0xAA, 0xBB))
+		f.Add(append(mediatest.Unhex(f, tt.header), 0xAA, 0xBB))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		videos, err := ParseVideo(b, nil)
@@ -59,7 +60,7 @@ func FuzzParseVideo(f *testing.F) {
 // FuzzParseAudio checks that each packet that was read alone comes back from what is written for it.
 func FuzzParseAudio(f *testing.F) {
 	for _, tt := range audioBothWays {
-		f.Add(append(unhex(f, tt.header), tt.body...))
+		f.Add(append(mediatest.Unhex(f, tt.header), tt.body...))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		audios, err := ParseAudio(b, nil)

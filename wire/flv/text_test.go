@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire/amf"
 )
 
@@ -20,7 +21,7 @@ func TestTextBothWays(t *testing.T) {
 		"UTF-8":   {"€", strings.Replace(textVector, "0002 6869", "0003 e282ac", 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			body := unhex(t, tt.body)
+			body := mediatest.Unhex(t, tt.body)
 			got, err := AppendText([]byte("before"), []byte(tt.text))
 			if err != nil {
 				t.Fatal(err)
@@ -80,14 +81,14 @@ func TestParseTextOnly(t *testing.T) {
 			}
 		})
 	}
-	body := unhex(t, textVector)
+	body := mediatest.Unhex(t, textVector)
 	_, err := ParseText(body[:len(body)-6])
 	checkError(t, err, "syntax", int64(len(body)-7))
 }
 
 // FuzzParseText checks that text that was read comes back from what is written of it.
 func FuzzParseText(f *testing.F) {
-	f.Add(unhex(f, textVector))
+	f.Add(mediatest.Unhex(f, textVector))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		text, err := ParseText(b)
 		mustBeTyped(t, err)

@@ -2,26 +2,16 @@ package flv
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 )
-
-// unhex reads hexadecimal text in which blanks may stand anywhere.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // checkError compares an error with the kind that a table wants: "" for none, "syntax" or "unsupported", and its offset.
 func checkError(t *testing.T, err error, kind string, offset int64) {
@@ -79,7 +69,7 @@ func enhanced(f FourCC, frame FrameType) Video {
 func TestVideoBothWays(t *testing.T) {
 	for _, tt := range videoBothWays {
 		t.Run(tt.name, func(t *testing.T) {
-			header := unhex(t, tt.header)
+			header := mediatest.Unhex(t, tt.header)
 			got, err := AppendVideoHeader([]byte{}, tt.form, tt.codec, tt.kind, tt.key, tt.composition)
 			if err != nil || !bytes.Equal(got, header) {
 				t.Errorf("written: got %x and error %v, want %x", got, err, header)
@@ -156,7 +146,7 @@ func TestParseVideoOnly(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParseVideo(unhex(t, tt.hex), nil)
+			got, err := ParseVideo(mediatest.Unhex(t, tt.hex), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,7 +199,7 @@ func TestParseVideoErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParseVideo(unhex(t, tt.hex), nil)
+			got, err := ParseVideo(mediatest.Unhex(t, tt.hex), nil)
 			checkError(t, err, tt.kind, tt.offset)
 			if len(got) != tt.parsed {
 				t.Errorf("got %d packets, want %d", len(got), tt.parsed)
@@ -245,7 +235,7 @@ func TestVideoHeaderErrors(t *testing.T) {
 }
 
 func TestParseAllocatesNothing(t *testing.T) {
-	video, audio := unhex(t, "a1 68766331 000021 aabb"), unhex(t, "af 01 aabb")
+	video, audio := mediatest.Unhex(t, "a1 68766331 000021 aabb"), mediatest.Unhex(t, "af 01 aabb")
 	videos, audios := make([]Video, 0, 1), make([]Audio, 0, 1)
 	n := testing.AllocsPerRun(100, func() {
 		videos, _ = ParseVideo(video, videos[:0])

@@ -2,15 +2,13 @@ package h264_test
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/h264"
@@ -32,9 +30,9 @@ type golden struct {
 }
 
 func TestFormatAgreesWithFFprobe(t *testing.T) {
-	for _, g := range readGolden(t) {
+	for _, g := range mediatest.Golden[golden](t, "testdata/ffprobe.json") {
 		t.Run(g.Name, func(t *testing.T) {
-			avcC := unhex(t, g.Config)
+			avcC := mediatest.Unhex(t, g.Config)
 			got, err := h264.Format(avcC)
 			if err != nil {
 				t.Fatal(err)
@@ -74,7 +72,7 @@ func TestConfig(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			raw := unhex(t, tc.bytes)
+			raw := mediatest.Unhex(t, tc.bytes)
 			got, err := h264.ParseConfig(raw)
 			if err != nil {
 				t.Fatal(err)
@@ -108,7 +106,7 @@ func TestFormatRefuses(t *testing.T) {
 		{"SPS of a header only", "01 64 00 28 ff e1 0001 67 00", 0, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := h264.Format(unhex(t, tc.bytes))
+			_, err := h264.Format(mediatest.Unhex(t, tc.bytes))
 			var syntax *wire.SyntaxError
 			var refused *wire.UnsupportedError
 			switch {
@@ -139,7 +137,7 @@ func TestAppendPanicsOnWhatNoFieldHolds(t *testing.T) {
 }
 
 func TestTypeOf(t *testing.T) {
-	data := unhex(t, "00000002 0910 00000003 06ffff 00000002 6588 00000001 67 00000001 7f")
+	data := mediatest.Unhex(t, "00000002 0910 00000003 06ffff 00000002 6588 00000001 67 00000001 7f")
 	var got []string
 	for unit, err := range nal.Units(data) {
 		if err != nil {
@@ -151,23 +149,10 @@ func TestTypeOf(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	again, err := nal.Relength(unhex(t, "0002 0910"), 2)
+	again, err := nal.Relength(mediatest.Unhex(t, "0002 0910"), 2)
 	if err != nil || !bytes.Equal(again, data[:6]) {
 		t.Errorf("got %x, error %v", again, err)
 	}
-}
-
-func readGolden(t testing.TB) []golden {
-	t.Helper()
-	text, err := os.ReadFile("testdata/ffprobe.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []golden
-	if err := json.Unmarshal(text, &list); err != nil {
-		t.Fatal(err)
-	}
-	return list
 }
 
 func fraction(t *testing.T, s string) float64 {
@@ -179,18 +164,9 @@ func fraction(t *testing.T, s string) float64 {
 	return math.Round(1000*num/den) / 1000
 }
 
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(string(bytes.ReplaceAll([]byte(s), []byte(" "), nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func FuzzFormat(f *testing.F) {
-	for _, g := range readGolden(f) {
-		f.Add(unhex(f, g.Config))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		f.Add(mediatest.Unhex(f, g.Config))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := h264.ParseConfig(data)
@@ -211,8 +187,8 @@ func FuzzFormat(f *testing.F) {
 }
 
 func FuzzParseSPS(f *testing.F) {
-	for _, g := range readGolden(f) {
-		c, err := h264.ParseConfig(unhex(f, g.Config))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		c, err := h264.ParseConfig(mediatest.Unhex(f, g.Config))
 		if err != nil {
 			f.Fatal(err)
 		}

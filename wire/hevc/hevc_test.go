@@ -2,16 +2,13 @@ package hevc_test
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/hevc"
@@ -33,9 +30,9 @@ type golden struct {
 }
 
 func TestFormatAgreesWithFFprobe(t *testing.T) {
-	for _, g := range readGolden(t) {
+	for _, g := range mediatest.Golden[golden](t, "testdata/ffprobe.json") {
 		t.Run(g.Name, func(t *testing.T) {
-			hvcC := unhex(t, g.Config)
+			hvcC := mediatest.Unhex(t, g.Config)
 			got, err := hevc.Format(hvcC)
 			if err != nil {
 				t.Fatal(err)
@@ -92,7 +89,7 @@ func TestConfig(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			raw := unhex(t, tc.bytes)
+			raw := mediatest.Unhex(t, tc.bytes)
 			got, err := hevc.ParseConfig(raw)
 			if err != nil {
 				t.Fatal(err)
@@ -127,7 +124,7 @@ func TestFormatRefuses(t *testing.T) {
 		{"SPS of a higher layer", head + "01 21 0001 0002 4209", 0, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := hevc.Format(unhex(t, tc.bytes))
+			_, err := hevc.Format(mediatest.Unhex(t, tc.bytes))
 			var syntax *wire.SyntaxError
 			var refused *wire.UnsupportedError
 			switch {
@@ -159,7 +156,7 @@ func TestAppendPanicsOnWhatNoFieldHolds(t *testing.T) {
 }
 
 func TestNALUnits(t *testing.T) {
-	data := unhex(t, "00000003 460150 00000002 4e01 00000003 2801ac 00000002 6001")
+	data := mediatest.Unhex(t, "00000003 460150 00000002 4e01 00000003 2801ac 00000002 6001")
 	var got []string
 	for unit, err := range nal.Units(data) {
 		if err != nil {
@@ -171,7 +168,7 @@ func TestNALUnits(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	again, err := nal.Relength(unhex(t, "03 460150"), 1)
+	again, err := nal.Relength(mediatest.Unhex(t, "03 460150"), 1)
 	if err != nil || !bytes.Equal(again, data[:7]) {
 		t.Errorf("got %x, error %v", again, err)
 	}
@@ -200,19 +197,6 @@ func TestProfileLevel(t *testing.T) {
 	}
 }
 
-func readGolden(t testing.TB) []golden {
-	t.Helper()
-	text, err := os.ReadFile("testdata/ffprobe.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []golden
-	if err := json.Unmarshal(text, &list); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
-
 func fraction(t *testing.T, s string) float64 {
 	t.Helper()
 	var num, den float64
@@ -222,18 +206,9 @@ func fraction(t *testing.T, s string) float64 {
 	return math.Round(1000*num/den) / 1000
 }
 
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func FuzzFormat(f *testing.F) {
-	for _, g := range readGolden(f) {
-		f.Add(unhex(f, g.Config))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		f.Add(mediatest.Unhex(f, g.Config))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := hevc.ParseConfig(data)
@@ -254,8 +229,8 @@ func FuzzFormat(f *testing.F) {
 }
 
 func FuzzParseSPS(f *testing.F) {
-	for _, g := range readGolden(f) {
-		c, err := hevc.ParseConfig(unhex(f, g.Config))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		c, err := hevc.ParseConfig(mediatest.Unhex(f, g.Config))
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -1,16 +1,13 @@
 package mp3_test
 
 import (
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"math"
-	"os"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/mp3"
@@ -31,10 +28,10 @@ type golden struct {
 }
 
 func TestAgreesWithFFprobe(t *testing.T) {
-	for _, g := range readGolden(t) {
+	for _, g := range mediatest.Golden[golden](t, "testdata/ffprobe.json") {
 		t.Run(g.Name, func(t *testing.T) {
 			for _, frame := range g.Frames {
-				h, err := mp3.ParseHeader(unhex(t, frame.Data))
+				h, err := mp3.ParseHeader(mediatest.Unhex(t, frame.Data))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -92,7 +89,7 @@ func TestParseHeader(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := mp3.ParseHeader(unhex(t, tc.bytes))
+			got, err := mp3.ParseHeader(mediatest.Unhex(t, tc.bytes))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,7 +121,7 @@ func TestParseHeaderRefuses(t *testing.T) {
 		{"sampling rate 3", "fffb 9e 64", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := mp3.ParseHeader(unhex(t, tc.bytes))
+			_, err := mp3.ParseHeader(mediatest.Unhex(t, tc.bytes))
 			var syntax *wire.SyntaxError
 			var refused *wire.UnsupportedError
 			if !errors.As(err, &syntax) && !tc.unsupported || !errors.As(err, &refused) && tc.unsupported {
@@ -140,31 +137,9 @@ func TestVersionPrints(t *testing.T) {
 	}
 }
 
-func readGolden(t testing.TB) []golden {
-	t.Helper()
-	text, err := os.ReadFile("testdata/ffprobe.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []golden
-	if err := json.Unmarshal(text, &list); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func FuzzParseHeader(f *testing.F) {
-	for _, g := range readGolden(f) {
-		f.Add(unhex(f, g.Frames[0].Data))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		f.Add(mediatest.Unhex(f, g.Frames[0].Data))
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		h, err := mp3.ParseHeader(frame)

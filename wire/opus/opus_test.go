@@ -2,16 +2,14 @@ package opus_test
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/opus"
@@ -31,9 +29,9 @@ type golden struct {
 }
 
 func TestAgreesWithFFprobe(t *testing.T) {
-	for _, g := range readGolden(t) {
+	for _, g := range mediatest.Golden[golden](t, "testdata/ffprobe.json") {
 		t.Run(g.Name, func(t *testing.T) {
-			dOps := unhex(t, g.Config)
+			dOps := mediatest.Unhex(t, g.Config)
 			f, err := opus.Format(dOps)
 			if diff := cmp.Diff(media.Format{Profile: "Opus", Channels: g.Want.Channels}, f); diff != "" || err != nil {
 				t.Errorf("error %v, -want +got:\n%s", err, diff)
@@ -49,7 +47,7 @@ func TestAgreesWithFFprobe(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := opus.Samples(unhex(t, g.Frames[0].Data))
+			got, err := opus.Samples(mediatest.Unhex(t, g.Frames[0].Data))
 			if want := int(math.Round(seconds * opus.Rate)); got != want || err != nil {
 				t.Errorf("got %d samples, error %v, want %d", got, err, want)
 			}
@@ -85,7 +83,7 @@ func TestHead(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			head, dOps := unhex(t, tc.head), unhex(t, tc.dOps)
+			head, dOps := mediatest.Unhex(t, tc.head), mediatest.Unhex(t, tc.dOps)
 			for _, raw := range [][]byte{head, dOps} {
 				got, err := opus.ParseConfig(raw)
 				if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
@@ -122,7 +120,7 @@ func TestFormatRefuses(t *testing.T) {
 		{"more coupled than streams", "00 02 0138 0000bb80 0000 01 01 02 0001", 11, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := opus.Format(unhex(t, tc.bytes))
+			_, err := opus.Format(mediatest.Unhex(t, tc.bytes))
 			var syntax *wire.SyntaxError
 			var refused *wire.UnsupportedError
 			switch {
@@ -173,31 +171,9 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-func readGolden(t testing.TB) []golden {
-	t.Helper()
-	text, err := os.ReadFile("testdata/ffprobe.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []golden
-	if err := json.Unmarshal(text, &list); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func FuzzParseConfig(f *testing.F) {
-	for _, g := range readGolden(f) {
-		f.Add(unhex(f, g.Config))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		f.Add(mediatest.Unhex(f, g.Config))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, err := opus.ParseConfig(data)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire"
 )
 
@@ -171,7 +172,7 @@ func TestHeaders(t *testing.T) {
 		{"an unknown type", "04 000010 000001 63 01000000 61", []Message{text(99, 1, 16, "a")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, _ := play(unhex(t, tt.hex))
+			c, _ := play(mediatest.Unhex(t, tt.hex))
 			got, err := messages(c)
 			if err != nil {
 				t.Fatal(err)
@@ -198,7 +199,7 @@ func TestChunkErrors(t *testing.T) {
 		{"aggregate", "03 000000 000001 16 00000000 00", "rtmp: at byte 13: not supported: aggregate messages: use AMF0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, _ := play(unhex(t, tt.hex))
+			c, _ := play(mediatest.Unhex(t, tt.hex))
 			_, err := messages(c)
 			var syntax *wire.SyntaxError
 			var unsupported *wire.UnsupportedError
@@ -211,7 +212,7 @@ func TestChunkErrors(t *testing.T) {
 
 // A connection that ends is only clean between chunks.
 func TestChunksCut(t *testing.T) {
-	whole := unhex(t, "01 0000 ffffff 000082 09 01000000 01000000"+strings.Repeat("61", 128)+"c1 0000 01000000 6161")
+	whole := mediatest.Unhex(t, "01 0000 ffffff 000082 09 01000000 01000000"+strings.Repeat("61", 128)+"c1 0000 01000000 6161")
 	clean := map[int]bool{0: true, 18 + 128: true, len(whole): true}
 	for n := range len(whole) + 1 {
 		c, _ := play(whole[:n])
@@ -272,7 +273,7 @@ func TestLimits(t *testing.T) {
 		{"chunk size 2^31-1", false, "02 000000 000004 01 00000000 7fffffff", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, _ := play(unhex(t, tt.hex))
+			c, _ := play(mediatest.Unhex(t, tt.hex))
 			if tt.authorised {
 				c.Authorise()
 			}
@@ -295,7 +296,7 @@ func TestLimits(t *testing.T) {
 func TestPartsAreGivenBack(t *testing.T) {
 	one := "04 000000 003fff 08 01000000" + strings.Repeat("61", 128)
 	abort := "02 000000 000004 02 00000000 00000004"
-	c, _ := play(unhex(t, strings.Repeat(one+abort, 1000)))
+	c, _ := play(mediatest.Unhex(t, strings.Repeat(one+abort, 1000)))
 	if _, err := messages(c); err != nil {
 		t.Error(err)
 	}
@@ -313,7 +314,7 @@ func TestMemoryFollowsWhatArrives(t *testing.T) {
 		"1,000 bytes of them": size + "06 000000 800000 09 01000000" + strings.Repeat("61", 1000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := unhex(t, hex)
+			b := mediatest.Unhex(t, hex)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			c, _ := play(b)

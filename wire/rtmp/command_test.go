@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/amf"
 )
@@ -29,7 +30,7 @@ func TestCommandBothWays(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			want := Message{Type: TypeCommand, StreamID: tt.cmd.StreamID, Payload: unhex(t, tt.hex)}
+			want := Message{Type: TypeCommand, StreamID: tt.cmd.StreamID, Payload: mediatest.Unhex(t, tt.hex)}
 			m := tt.cmd.Message()
 			if diff := cmp.Diff(want, m); diff != "" {
 				t.Errorf("message (-want +got)\n%s", diff)
@@ -63,7 +64,7 @@ func TestParseCommand(t *testing.T) {
 		{"an argument of AMF3 is left out", "02 0001 61 00 3ff0000000000000 05 11 01", Command{Name: "a", Transaction: 1, Args: []any{}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParseCommand(Message{Type: TypeCommand, Payload: unhex(t, tt.hex)})
+			got, err := ParseCommand(Message{Type: TypeCommand, Payload: mediatest.Unhex(t, tt.hex)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +87,7 @@ func TestParseCommandErrors(t *testing.T) {
 		{"cut in the transaction", "02 0001 61 00 3f", "amf0: at byte 5: number needs 8 bytes, 1 are left"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ParseCommand(Message{Type: TypeCommand, Payload: unhex(t, tt.hex)})
+			_, err := ParseCommand(Message{Type: TypeCommand, Payload: mediatest.Unhex(t, tt.hex)})
 			var syntax *wire.SyntaxError
 			if !errors.As(err, &syntax) || err.Error() != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)

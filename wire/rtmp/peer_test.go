@@ -2,23 +2,11 @@ package rtmp
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"testing"
 )
-
-// unhex reads hexadecimal text in which blanks may stand anywhere.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // tape is a connection whose other side is recorded: reads give what it said, writes are kept.
 type tape struct {

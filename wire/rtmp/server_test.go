@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/amf"
 )
@@ -255,21 +256,21 @@ func TestControl(t *testing.T) {
 		m    Message
 		told string
 	}{
-		{"ping", Message{Type: TypeUserControl, Payload: unhex(t, "0006 01020304")}, "02 000000 000006 04 00000000 0007 01020304"},
-		{"pong", Message{Type: TypeUserControl, Payload: unhex(t, "0007 01020304")}, ""},
-		{"set buffer", Message{Type: TypeUserControl, Payload: unhex(t, "0003 00000001 00000bb8")}, ""},
-		{"short ping", Message{Type: TypeUserControl, Payload: unhex(t, "0006 01")}, ""},
+		{"ping", Message{Type: TypeUserControl, Payload: mediatest.Unhex(t, "0006 01020304")}, "02 000000 000006 04 00000000 0007 01020304"},
+		{"pong", Message{Type: TypeUserControl, Payload: mediatest.Unhex(t, "0007 01020304")}, ""},
+		{"set buffer", Message{Type: TypeUserControl, Payload: mediatest.Unhex(t, "0003 00000001 00000bb8")}, ""},
+		{"short ping", Message{Type: TypeUserControl, Payload: mediatest.Unhex(t, "0006 01")}, ""},
 		{"empty event", Message{Type: TypeUserControl}, ""},
-		{"acknowledgement", Message{Type: TypeAcknowledgement, Payload: unhex(t, "00000001")}, ""},
-		{"bandwidth", Message{Type: TypeSetPeerBandwidth, Payload: unhex(t, "00000001 02")}, ""},
-		{"short window", Message{Type: TypeWindowAckSize, Payload: unhex(t, "0000")}, ""},
+		{"acknowledgement", Message{Type: TypeAcknowledgement, Payload: mediatest.Unhex(t, "00000001")}, ""},
+		{"bandwidth", Message{Type: TypeSetPeerBandwidth, Payload: mediatest.Unhex(t, "00000001 02")}, ""},
+		{"short window", Message{Type: TypeWindowAckSize, Payload: mediatest.Unhex(t, "0000")}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, tape := play(appendMessage(nil, tt.m, 128))
 			if got, err := messages(c); err != nil || len(got) != 0 {
 				t.Errorf("got %v and error %v", got, err)
 			}
-			if want := unhex(t, tt.told); !bytes.Equal(tape.told.Bytes(), want) {
+			if want := mediatest.Unhex(t, tt.told); !bytes.Equal(tape.told.Bytes(), want) {
 				t.Errorf("got %x, want %x", tape.told.Bytes(), want)
 			}
 		})
@@ -281,7 +282,7 @@ func TestPing(t *testing.T) {
 	if err := c.Ping(); err != nil {
 		t.Fatal(err)
 	}
-	if got := tape.told.Bytes(); len(got) != 18 || !bytes.Equal(got[:14], unhex(t, "02 000000 000006 04 00000000 0006")) {
+	if got := tape.told.Bytes(); len(got) != 18 || !bytes.Equal(got[:14], mediatest.Unhex(t, "02 000000 000006 04 00000000 0006")) {
 		t.Errorf("got %x", got)
 	}
 }

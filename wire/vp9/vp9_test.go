@@ -2,15 +2,12 @@ package vp9_test
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/bits"
@@ -32,9 +29,9 @@ type golden struct {
 }
 
 func TestAgreesWithFFprobe(t *testing.T) {
-	for _, g := range readGolden(t) {
+	for _, g := range mediatest.Golden[golden](t, "testdata/ffprobe.json") {
 		t.Run(g.Name, func(t *testing.T) {
-			vpcC := unhex(t, g.Config)
+			vpcC := mediatest.Unhex(t, g.Config)
 			c, err := vp9.ParseConfig(vpcC)
 			if err != nil {
 				t.Fatal(err)
@@ -50,7 +47,7 @@ func TestAgreesWithFFprobe(t *testing.T) {
 			if diff := cmp.Diff(want, f); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			width, height, err := vp9.FrameSize(unhex(t, g.Frames[0].Data))
+			width, height, err := vp9.FrameSize(mediatest.Unhex(t, g.Frames[0].Data))
 			if width != g.Want.Width || height != g.Want.Height || err != nil {
 				t.Errorf("got %d x %d, error %v, want %d x %d", width, height, err, g.Want.Width, g.Want.Height)
 			}
@@ -69,7 +66,7 @@ func TestConfig(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			raw := unhex(t, tc.bytes)
+			raw := mediatest.Unhex(t, tc.bytes)
 			for name, form := range map[string][]byte{"box": raw, "record": raw[4:]} {
 				got, err := vp9.ParseConfig(form)
 				if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
@@ -81,7 +78,7 @@ func TestConfig(t *testing.T) {
 			}
 		})
 	}
-	if f, err := vp9.Format(unhex(t, "00 00 82 01 01 01 0000")); f.Level != "" || err != nil {
+	if f, err := vp9.Format(mediatest.Unhex(t, "00 00 82 01 01 01 0000")); f.Level != "" || err != nil {
 		t.Errorf("level not told: got %q, error %v", f.Level, err)
 	}
 }
@@ -96,7 +93,7 @@ func TestFormatRefuses(t *testing.T) {
 		"initialization data": "00 0a 82 01 01 01 0001 aa",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := vp9.Format(unhex(t, text))
+			_, err := vp9.Format(mediatest.Unhex(t, text))
 			var syntax *wire.SyntaxError
 			if !errors.As(err, &syntax) {
 				t.Errorf("got %v, want a syntax error", err)
@@ -161,31 +158,9 @@ func TestFrameSize(t *testing.T) {
 	}
 }
 
-func readGolden(t testing.TB) []golden {
-	t.Helper()
-	text, err := os.ReadFile("testdata/ffprobe.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []golden
-	if err := json.Unmarshal(text, &list); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func FuzzParseConfig(f *testing.F) {
-	for _, g := range readGolden(f) {
-		f.Add(unhex(f, g.Config))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		f.Add(mediatest.Unhex(f, g.Config))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := vp9.ParseConfig(data)
@@ -200,8 +175,8 @@ func FuzzParseConfig(f *testing.F) {
 }
 
 func FuzzFrameSize(f *testing.F) {
-	for _, g := range readGolden(f) {
-		f.Add(unhex(f, g.Frames[0].Data))
+	for _, g := range mediatest.Golden[golden](f, "testdata/ffprobe.json") {
+		f.Add(mediatest.Unhex(f, g.Frames[0].Data))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		width, height, err := vp9.FrameSize(data)
