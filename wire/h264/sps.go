@@ -151,22 +151,7 @@ func (s *SPS) readSize(r *bits.Reader, chroma int) {
 
 // readVUI reads the video usability information as far as bitstream_restriction, §E.1.1.
 func (s *SPS) readVUI(r *bits.Reader) {
-	if r.Flag() && r.Bits(8) == 255 { // aspect_ratio_info_present_flag, aspect_ratio_idc: Extended_SAR
-		r.Skip(32)
-	}
-	if r.Flag() { // overscan_info_present_flag
-		r.Skip(1)
-	}
-	if r.Flag() { // video_signal_type_present_flag
-		r.Skip(4)     // video_format, video_full_range_flag
-		if r.Flag() { // colour_description_present_flag
-			r.Skip(24)
-		}
-	}
-	if r.Flag() { // chroma_loc_info_present_flag
-		r.UE()
-		r.UE()
-	}
+	nal.SkipVUIHead(r)
 	if r.Flag() { // timing_info_present_flag
 		s.TickUnits, s.TimeScale, s.FixedRate = r.Bits(32), r.Bits(32), r.Flag()
 	}

@@ -221,22 +221,7 @@ func skipPlainSet(r *bits.Reader) int {
 
 // readVUI reads the video usability information as far as the timing, §E.2.1.
 func (s *SPS) readVUI(r *bits.Reader) {
-	if r.Flag() && r.Bits(8) == 255 { // aspect_ratio_info_present_flag, aspect_ratio_idc: EXTENDED_SAR
-		r.Skip(32)
-	}
-	if r.Flag() { // overscan_info_present_flag
-		r.Skip(1)
-	}
-	if r.Flag() { // video_signal_type_present_flag
-		r.Skip(4)     // video_format, video_full_range_flag
-		if r.Flag() { // colour_description_present_flag
-			r.Skip(24)
-		}
-	}
-	if r.Flag() { // chroma_loc_info_present_flag
-		r.UE()
-		r.UE()
-	}
+	nal.SkipVUIHead(r)
 	r.Skip(3)     // neutral_chroma_indication_flag, field_seq_flag, frame_field_info_present_flag
 	if r.Flag() { // default_display_window_flag
 		for range 4 {
