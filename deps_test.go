@@ -28,6 +28,7 @@ var layers = []struct{ pkg, may string }{
 	{"wire", ""},
 	{"wire/*", "media wire wire/*"},
 	{"overlay", "media"},
+	{"overlay/*", "overlay media"},
 	{"relay", "media"},
 	{"ingest", "access media overlay relay"},
 	{"ingest/*", "ingest access media overlay relay wire wire/* internal/rtc"},
