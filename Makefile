@@ -125,7 +125,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
 	grep -roE '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' . | sort | while IFS=: read -r file function; do \
 		target=$${function#func }; \
-		if ! go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" >"$$log" 2>&1 </dev/null; then \
+		if ! go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$(dirname "$$file")" >"$$log" 2>&1 </dev/null; then \
 			if ! grep -q 'context deadline exceeded' "$$log" || grep -qE 'Failing input|panic|build failed' "$$log"; then \
 				cat "$$log"; echo "fuzz: $$target in $$file failed"; exit 1; \
 			fi; \
