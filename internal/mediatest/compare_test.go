@@ -106,14 +106,21 @@ func TestRising(t *testing.T) {
 	}
 }
 
+// flvFile gives tags as a file.
+func flvFile(tags []Tag) []byte {
+	file := append([]byte("FLV\x01\x05\x00\x00\x00\x09"), 0, 0, 0, 0)
+	for _, g := range tags {
+		size := len(g.Body)
+		file = append(file, g.Type, byte(size>>16), byte(size>>8), byte(size), byte(g.Time>>16), byte(g.Time>>8), byte(g.Time), byte(g.Time>>24), 0, 0, 0)
+		file = binary.BigEndian.AppendUint32(append(file, g.Body...), uint32(11+size))
+	}
+	return file
+}
+
 // A recording is read back, also where it breaks off, and with times over 2^24 ms.
 func TestReadFLV(t *testing.T) {
 	tags := shifted(published(), 1<<24+5)
-	file := append([]byte("FLV\x01\x05\x00\x00\x00\x09"), 0, 0, 0, 0)
-	for _, g := range tags {
-		file = append(file, g.Type, 0, 0, byte(len(g.Body)), byte(g.Time>>16), byte(g.Time>>8), byte(g.Time), byte(g.Time>>24), 0, 0, 0)
-		file = binary.BigEndian.AppendUint32(append(file, g.Body...), uint32(11+len(g.Body)))
-	}
+	file := flvFile(tags)
 	path := filepath.Join(t.TempDir(), "a.flv")
 	for _, cut := range []int{0, 3} {
 		if err := os.WriteFile(path, file[:len(file)-cut], 0o600); err != nil {
