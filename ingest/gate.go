@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
 )
 
@@ -54,6 +55,9 @@ type Options struct {
 	Hold   time.Duration // how long a session outlives its publisher, 0 to 30 min
 	OnEnd  EndPolicy
 	Policy Policy
+
+	Timeline      *overlay.Timeline // of the stream's overlays, which stays the same as long as the stream is known; nil: none
+	TrustOverlays bool              // what the encoder sends under our name become cues; else it is taken out
 }
 
 // Takeover damping (DESIGN.md, Sessions).

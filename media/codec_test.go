@@ -25,7 +25,8 @@ func TestCodec(t *testing.T) {
 		{media.MP3, "mp3", audio},
 		{media.Overlay, "overlay", neither},
 		{media.Metadata, "metadata", neither},
-		{media.Metadata + 1, "unknown", neither},
+		{media.Data, "data", neither},
+		{media.Data + 1, "unknown", neither},
 		{255, "unknown", neither},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -17,11 +17,12 @@ const (
 	MP3            // ISO/IEC 11172-3, 13818-3; Data is one frame with its header
 	Overlay        // Data is one whole neutral overlay state
 	Metadata       // no frames: Config is what the publisher says of itself, an AMF0 ECMA array (onMetaData)
+	Data           // a data message of the publisher beside the media: Data is AMF0, its name first
 )
 
 var codecNames = [...]string{
 	Unknown: "unknown", H264: "h264", HEVC: "hevc", AV1: "av1", VP8: "vp8", VP9: "vp9",
-	AAC: "aac", Opus: "opus", FLAC: "flac", MP3: "mp3", Overlay: "overlay", Metadata: "metadata",
+	AAC: "aac", Opus: "opus", FLAC: "flac", MP3: "mp3", Overlay: "overlay", Metadata: "metadata", Data: "data",
 }
 
 // String gives the name used in logs, metrics and the API.

@@ -21,7 +21,7 @@ type Profile struct {
 	ChunkSize int           // of RTMP, bytes
 	Coalesce  time.Duration // collecting time of writes
 	Patience  time.Duration // how long it may take nothing before we connect anew
-	Overlays  string        // carriage by default (OVERLAYS.md §2)
+	Overlays  Carriage      // carriage by default (OVERLAYS.md §2)
 }
 
 // Limits are what a platform wants of a stream. Zero means not known or no limit.
@@ -67,45 +67,45 @@ var (
 var profiles = []Profile{
 	{
 		Name: "tiktok", Title: "TikTok LIVE", Source: undocumented,
-		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: "off",
+		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: 0,
 		Limits: Limits{LongSide: 1920, ShortSide: 1080, Orientation: Portrait, FrameRate: 60, VideoBits: 8 * megabit, KeyInterval: 4 * time.Second, SampleRates: []int{44100, 48000}},
 	},
 	{
 		Name: "talkshoplive", Title: "TalkShopLive", Source: undocumented,
-		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: "sei+amf",
+		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: CarriesSEI | CarriesAMF,
 		Limits: Limits{LongSide: 1920, ShortSide: 1080, FrameRate: 60, VideoBits: 8 * megabit, KeyInterval: 4 * time.Second, SampleRates: []int{44100, 48000}},
 	},
 	{
 		Name: "youtube", Title: "YouTube Live", URL: "rtmps://a.rtmps.youtube.com:443/live2",
 		Source: "support.google.com/youtube/answer/2853702 and developers.google.com/youtube/v3/live (encoder settings)",
-		Codecs: youtubeCodecs, Enhanced: true, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: "off",
+		Codecs: youtubeCodecs, Enhanced: true, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: 0,
 		Limits: Limits{LongSide: 3840, ShortSide: 2160, FrameRate: 60, VideoBits: 51 * megabit, KeyInterval: 4 * time.Second, SampleRates: []int{44100, 48000}},
 	},
 	{
 		Name: "facebook", Title: "Facebook Live", URL: "rtmps://live-api-s.facebook.com:443/rtmp",
 		Source: "facebook.com/business/help/162540111070395 (live video specifications)",
-		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: "off",
+		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: 0,
 		Limits: Limits{LongSide: 1920, ShortSide: 1080, FrameRate: 60, VideoBits: 9 * megabit, KeyInterval: 2 * time.Second, SampleRates: []int{44100, 48000}},
 	},
 	{
 		Name: "instagram", Title: "Instagram Live", URL: "rtmps://live-upload.instagram.com:443/rtmp", Source: undocumented,
-		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: "off",
+		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: 0,
 		Limits: Limits{LongSide: 1920, ShortSide: 1080, Orientation: Portrait, FrameRate: 30, VideoBits: 6 * megabit, KeyInterval: 2 * time.Second, SampleRates: []int{44100, 48000}},
 	},
 	{
 		Name: "twitch", Title: "Twitch", URL: "rtmps://ingest.global-contribute.live-video.net:443/app",
 		Source: "help.twitch.tv/s/article/broadcasting-guidelines",
-		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: "off",
+		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: 0,
 		Limits: Limits{LongSide: 1920, ShortSide: 1080, Orientation: Landscape, FrameRate: 60, VideoBits: 6 * megabit, KeyInterval: 2 * time.Second, SampleRates: []int{44100, 48000}},
 	},
 	{
 		Name: "kick", Title: "Kick", Source: "help.kick.com (streaming settings); the URL is given with each key",
-		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: "off",
+		Codecs: legacyCodecs, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: 0,
 		Limits: Limits{LongSide: 1920, ShortSide: 1080, Orientation: Landscape, FrameRate: 60, VideoBits: 8 * megabit, KeyInterval: 2 * time.Second, SampleRates: []int{44100, 48000}},
 	},
 	{
 		Name: "custom", Title: "RTMP", Source: "nothing is known of it",
-		Codecs: customCodecs, Enhanced: true, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: "sei+amf",
+		Codecs: customCodecs, Enhanced: true, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: CarriesSEI | CarriesAMF,
 	},
 }
 

@@ -16,8 +16,11 @@ func TestProfiles(t *testing.T) {
 	for _, name := range []string{"tiktok", "talkshoplive", "youtube", "facebook", "instagram", "twitch", "kick", "custom"} {
 		t.Run(name, func(t *testing.T) {
 			p, ok := ProfileOf(name)
-			if !ok || p.Name != name || p.Title == "" || p.Source == "" || p.Overlays == "" {
+			if !ok || p.Name != name || p.Title == "" || p.Source == "" {
 				t.Fatalf("profile %+v", p)
+			}
+			if social := name != "talkshoplive" && name != "custom"; (p.Overlays == 0) != social {
+				t.Errorf("carries overlays as %s", p.Overlays)
 			}
 			if p.ChunkSize < 128 || p.Coalesce <= 0 || p.Coalesce > time.Second || p.Patience < 5*time.Second || p.Patience > time.Minute {
 				t.Errorf("chunks of %d, collects %s, patience %s", p.ChunkSize, p.Coalesce, p.Patience)

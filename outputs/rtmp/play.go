@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
 	"github.com/simulcart/simulcart/wire/flv"
 	wire "github.com/simulcart/simulcart/wire/rtmp"
@@ -20,6 +22,10 @@ type Play struct {
 	Request *wire.Request // accepted by Run
 	Conn    *wire.Conn
 	Output  string // the reader's name in the counters
+
+	Overlays outputs.Carriage // of overlay states
+	View     *overlay.View    // of them; nil: the neutral one
+	Carried  *outputs.Carried // nil: nobody counts
 }
 
 // Run accepts the request and carries the stream to the player until the session ends, the player leaves, or ctx ends; then

@@ -14,6 +14,7 @@ import (
 
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
 	format "github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/flv"
@@ -32,10 +33,14 @@ type Push struct {
 	Key       access.Secret
 	TLS       *tls.Config // used for rtmps; nil means the system's authorities, TLS 1.2 and later
 	Dialer    *outputs.Dialer
-	ChunkSize int           // 0 means 4096
-	Form      flv.Form      // legacy or enhanced
-	Plain     bool          // leaves Enhanced RTMP's fields out of connect
-	Coalesce  time.Duration // collects for so long between writes; 0 writes at once
+	ChunkSize int              // 0 means 4096
+	Form      flv.Form         // legacy or enhanced
+	Plain     bool             // leaves Enhanced RTMP's fields out of connect
+	Coalesce  time.Duration    // collects for so long between writes; 0 writes at once
+	Overlays  outputs.Carriage // of overlay states
+	View      *overlay.View    // of them; nil: the neutral one
+	PassData  bool             // carries the encoder's own data messages too
+	Carried   *outputs.Carried // nil: nobody counts
 	Progress  *outputs.Progress
 	Log       *slog.Logger
 

@@ -47,7 +47,7 @@ func NewTrack(id uint8, c media.Codec, config []byte) (*media.Track, error) {
 		err = setOpus(t, config)
 	case media.FLAC:
 		err = setFLAC(t, config)
-	case media.Unknown, media.MP3, media.Overlay, media.Metadata:
+	case media.Unknown, media.MP3, media.Overlay, media.Metadata, media.Data:
 		err = unsupported("no configuration makes a track of this codec")
 	default:
 		err = unsupported("no such codec")
