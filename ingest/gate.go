@@ -56,7 +56,7 @@ type Options struct {
 	OnEnd  EndPolicy
 	Policy Policy
 
-	Timeline      *overlay.Timeline // of the stream's overlays, which stays the same as long as the stream is known; nil: none
+	Timeline      *overlay.Timeline // of the stream's overlays, the same as long as the stream is known; nil: one that nobody else has
 	TrustOverlays bool              // what the encoder sends under our name become cues; else it is taken out
 }
 
@@ -101,7 +101,16 @@ func (g *Gate) Configure(stream string, o Options) {
 	g.mu.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if o.Timeline == nil {
+		o.Timeline = e.options.Timeline
+	}
+	if o.Timeline == nil {
+		o.Timeline = &overlay.Timeline{}
+	}
 	e.options = o
+	if e.session != nil {
+		o.Timeline.Begin(e.session.id)
+	}
 }
 
 // Remove makes a stream unknown and ends its session.
@@ -245,6 +254,7 @@ func (e *entry) admit(a Applicant, now time.Time) (got admission, err error) {
 	case s == nil:
 		s = &session{id: newSessionID(), since: now}
 		e.session = s
+		e.options.Timeline.Begin(s.id)
 		e.counters.Sessions++
 	case s.hold != nil:
 		s.hold.Stop()
@@ -322,7 +332,7 @@ func (e *entry) withdraw(p *Publication, clean bool, reason error, now time.Time
 	hold := e.options.Hold
 	if hold <= 0 || clean && e.options.OnEnd == EndSession {
 		p.out.End()
-		e.session = nil
+		e.forgetLocked()
 		return true, 0
 	}
 	p.out.Leave()
@@ -337,13 +347,19 @@ func (e *entry) expire(s *session) {
 	e.mu.Lock()
 	over := e.session == s && e.current == nil && !time.Now().Before(s.holdUntil)
 	if over {
-		e.session = nil
+		e.forgetLocked()
 		e.gate.Hub.Stream(e.name).EndSession()
 	}
 	e.mu.Unlock()
 	if over {
 		e.gate.Log.Warn("session ended, no publisher came back", "stream", e.name)
 	}
+}
+
+// forgetLocked is the end of the session on this side of the relay.
+func (e *entry) forgetLocked() {
+	e.session = nil
+	e.options.Timeline.End()
 }
 
 // close ends the session, whoever publishes, and admits nobody any more.
@@ -356,7 +372,7 @@ func (e *entry) close(reason error) {
 		p.leaveLocked(reason)
 	}
 	if s := e.session; s != nil {
-		e.session = nil
+		e.forgetLocked()
 		if s.hold != nil {
 			s.hold.Stop()
 		}

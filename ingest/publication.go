@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
 )
 
@@ -176,8 +177,15 @@ func (p *Publication) alignLocked(f *media.Frame, now time.Time) error {
 			return err
 		}
 	}
-	p.out.SetWall(line.newest, line.at)
+	p.setWallLocked()
 	return nil
+}
+
+// setWallLocked tells all who ask for the time of day where the line stands, when it has begun or was moved.
+func (p *Publication) setWallLocked() {
+	line := &p.entry.session.line
+	p.out.SetWall(line.newest, line.at)
+	p.entry.options.Timeline.SetWall(line.newest, line.at)
 }
 
 // relayLocked puts f on the timeline and hands it on.
@@ -204,7 +212,7 @@ func (p *Publication) relayLocked(f *media.Frame, arrival time.Time) error {
 		e.counters.TimeJumps++
 		p.jumps = jumps{count: p.jumps.count + 1, codec: f.Track.Codec, own: own, pts: f.PTS}
 		if clock {
-			p.out.SetWall(line.newest, line.at)
+			p.setWallLocked()
 		}
 	}
 	if audio {
@@ -216,7 +224,8 @@ func (p *Publication) relayLocked(f *media.Frame, arrival time.Time) error {
 		e.counters.VideoFrames++
 	}
 	e.counters.Bytes += uint64(len(f.Data))
-	return p.out.WriteFrame(f)
+	in := overlay.Injector{Next: p.out, Timeline: e.options.Timeline}
+	return in.WriteFrame(f)
 }
 
 // startsGroupLocked says whether a frame of the only, audio, track starts a group: one each 2 s.
