@@ -14,21 +14,23 @@ type Action uint8
 
 // The actions.
 const (
-	Publish Action = iota + 1 // send media to it
-	Play                      // read media from it
+	Publish    Action = iota + 1 // send media to it
+	Play                         // read media from it
+	Read                         // see its status, its overlays and its products
+	Change                       // change its overlays and its products
+	Administer                   // change what concerns the node, or a stream's outputs; with no stream: all streams' things
 )
 
+var actionNames = [...]string{Publish: "publish", Play: "play", Read: "read", Change: "change", Administer: "administer"}
+
 // String names the action.
-func (a Action) String() string {
-	if a == Publish {
-		return "publish"
-	}
-	return "play"
-}
+func (a Action) String() string { return actionNames[a] }
 
 // Principal is who asks. The zero value is anybody.
 type Principal struct {
-	Stream string // the stream whose key was shown; "" where none was
+	Stream string // the stream whose key was shown, or whose creator's token was; "" where none was
+	Name   string // the token's; "" where none was shown
+	Role   Role   // the token's
 }
 
 // Grant is what the registry knows of one stream.
@@ -42,6 +44,7 @@ type Registry struct {
 	mu     sync.RWMutex
 	grants map[string]Grant
 	byKey  map[Digest]string // stream by the digest of its key
+	tokens map[Digest]Token
 }
 
 // Replace takes the grants as they are from now on, by stream.
@@ -79,10 +82,13 @@ func (r *Registry) Authorize(p Principal, a Action, stream string) error {
 	grant, known := r.grants[stream]
 	r.mu.RUnlock()
 	switch {
-	case !known:
-	case p.Stream == stream && stream != "": // the creator publishes, and previews
-		return nil
+	case !known: // by a key
 	case a == Play && grant.Public:
+		return nil
+	case p.Role == NoRole && p.Stream == stream && a <= Play: // the creator publishes, and previews, by the stream key
+		return nil
+	}
+	if p.Role.may(a) && (p.Role != Creator || known && p.Stream == stream) {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", a, ErrDenied)

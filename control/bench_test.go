@@ -80,14 +80,14 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) construct(name string, d Destination, _ outputs.Profile, p *outputs.Progress) (outputs.Output, error) {
-	if d.ChunkSize < 0 {
+func (b *bench) construct(a Assignment) (outputs.Output, error) {
+	if a.Destination.ChunkSize < 0 {
 		return nil, errors.New("the chunk size is negative")
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	o := &output{name: name, progress: p, fail: b.fail, runs: make(chan struct{}, 100)}
-	b.made[name] = append(b.made[name], o)
+	o := &output{name: a.Name, progress: a.Progress, fail: b.fail, runs: make(chan struct{}, 100)}
+	b.made[a.Name] = append(b.made[a.Name], o)
 	return o, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/ingest"
 	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
 )
 
@@ -23,8 +24,17 @@ import (
 //  2. streams and keys are told to the gate and the registry; what is not named any more is removed;
 //  3. a destination whose settings differ in anything is ended and begun anew, all others keep running untouched.
 
-// Constructor makes an output for a destination. It reports to p and carries the destination's name into counters and logs.
-type Constructor func(name string, d Destination, profile outputs.Profile, p *outputs.Progress) (outputs.Output, error)
+// Assignment is what a [Constructor] makes an output of.
+type Assignment struct {
+	Name        string // of the destination, for counters and logs
+	Destination Destination
+	Profile     outputs.Profile   // of its platform
+	Progress    *outputs.Progress // what the output reports to
+	Carried     *outputs.Carried  // where it counts overlay states
+}
+
+// Constructor makes an output for a destination.
+type Constructor func(a Assignment) (outputs.Output, error)
 
 // Controller makes the program follow the desired state. Set the fields before use.
 type Controller struct {
@@ -40,6 +50,7 @@ type Controller struct {
 	mu       sync.RWMutex
 	desired  Desired
 	running  map[target]*destination
+	shop     shop
 	all      sync.WaitGroup // of running destinations
 }
 
@@ -51,6 +62,7 @@ type destination struct {
 	settings Destination
 	profile  outputs.Profile
 	progress *outputs.Progress
+	carried  *outputs.Carried
 	runner   *outputs.Runner // nil when paused
 	cancel   context.CancelFunc
 	done     chan struct{} // closed when the runner has returned
@@ -65,7 +77,7 @@ func (c *Controller) Apply(ctx context.Context, d Desired) error {
 	if err != nil {
 		return err
 	}
-	c.streams(d)
+	c.streams(ctx, d)
 	c.end(end, begin)
 	c.begin(ctx, begin)
 	c.mu.Lock()
@@ -108,7 +120,7 @@ func (c *Controller) build(t target, settings Destination) (*destination, error)
 	if !ok {
 		return nil, fmt.Errorf("no platform of the name %q", settings.Platform)
 	}
-	d := &destination{settings: settings, profile: profile, progress: &outputs.Progress{}, done: make(chan struct{})}
+	d := &destination{settings: settings, profile: profile, progress: &outputs.Progress{}, carried: &outputs.Carried{}, done: make(chan struct{})}
 	d.progress.Enter(outputs.Idle)
 	if settings.Paused {
 		d.progress.Enter(outputs.Paused)
@@ -123,7 +135,7 @@ func (c *Controller) build(t target, settings Destination) (*destination, error)
 	if construct == nil {
 		return nil, fmt.Errorf("no output for URLs that begin with %q", u.Scheme)
 	}
-	out, err := construct(t.name, settings, profile, d.progress)
+	out, err := construct(Assignment{Name: t.name, Destination: settings, Profile: profile, Progress: d.progress, Carried: d.carried})
 	if err != nil {
 		return nil, err
 	}
@@ -142,24 +154,43 @@ func refused(p *outputs.Profile, s *relay.Stream) error {
 	return nil
 }
 
-// streams tells the gate and the registry.
-func (c *Controller) streams(d Desired) {
+// streams tells the gate, the registry and the shop.
+func (c *Controller) streams(ctx context.Context, d Desired) {
+	before := c.snapshot()
+	c.seed(ctx, "", before.Catalog, d.Catalog)
 	grants := make(map[string]access.Grant, len(d.Streams))
 	for id, s := range d.Streams {
 		grants[id] = access.Grant{Key: s.Key, Public: s.Public}
-		c.Gate.Configure(id, s.Ingest)
+		options, of := s.Ingest, c.shop.open(id)
+		of.timeline.SetEncoderDelay(s.EncoderDelay)
+		options.Timeline = of.timeline
+		c.seed(ctx, id, before.Streams[id].Catalog, s.Catalog)
+		c.Gate.Configure(id, options)
 	}
 	c.Registry.Replace(grants)
-	for id, before := range c.snapshot().Streams {
+	c.Registry.SetTokens(d.Tokens)
+	for id, before := range before.Streams {
 		now, stays := d.Streams[id]
 		switch {
 		case !stays:
 			c.Gate.Remove(id)
 			c.Hub.Remove(id)
+			c.shop.close(id)
 			c.Log.Info("stream removed", "stream", id)
 		case !now.Key.Equal(before.Key): // whoever had the old one must not go on
 			c.Gate.Dismiss(id, ingest.ErrKeyChanged)
 		}
+	}
+}
+
+// seed makes a catalog follow the configuration. What it cannot take is no reason to leave the rest of a configuration aside.
+func (c *Controller) seed(ctx context.Context, stream string, before, now []*overlay.Product) {
+	catalog, err := c.Catalog(stream)
+	if err == nil {
+		err = seed(ctx, catalog, before, now)
+	}
+	if err != nil {
+		c.Log.Warn("the catalog of the configuration was not taken, the one before stays", "stream", stream, "err", err)
 	}
 }
 

@@ -5,23 +5,29 @@ import (
 
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/ingest"
+	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/overlay"
 )
 
 // Desired is what the node should be doing: it comes from the configuration file now, from a store later.
 type Desired struct {
-	Streams map[string]Stream // by id
+	Streams map[string]Stream  // by id
+	Tokens  []access.Token     // of the API
+	Catalog []*overlay.Product // that all streams share
 }
 
 // Stream is one stream's desired state.
 type Stream struct {
 	Key          access.Digest // of the publisher's stream key
 	Public       bool          // anybody may play it
-	Ingest       ingest.Options
+	Ingest       ingest.Options // without the timeline, which is the controller's
+	EncoderDelay time.Duration  // from the creator's eyes to the stream: what a change as of what was seen waits
+	Catalog      []*overlay.Product
 	Destinations map[string]Destination // by name
 }
 
-// Destination is one place to push a stream to. Zero values of Coalesce, ChunkSize and Enhanced mean: as the platform's
-// profile says.
+// Destination is one place to push a stream to. Zero values of Coalesce, ChunkSize, Enhanced and Overlays mean: as the
+// platform's profile says.
 type Destination struct {
 	Platform  string        // name of a profile
 	URL       string        // server URL as it may be shown, without key and query
@@ -30,6 +36,9 @@ type Destination struct {
 	Coalesce  *time.Duration // collecting time of writes
 	ChunkSize int            // of RTMP, bytes
 	Enhanced  *bool          // whether FourCC is used for H.264 and AAC too, and announced
+	Overlays  *outputs.Carriage // of overlay states
+	View      overlay.View      // of them; the zero value is the neutral one
+	PassData  bool              // the encoder's own data messages too
 	Paused    bool
 	TLS       TLS
 }

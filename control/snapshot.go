@@ -40,6 +40,9 @@ func (c *Controller) Stream(id string) (StreamStatus, bool) {
 	stream := c.Hub.Stream(id)
 	facts := factsOf(&g)
 	st := StreamStatus{ID: id, State: g.State.String(), Tracks: tracksOf(&g, facts), Advice: advice(facts), Ingest: countersOf(&g)}
+	if of := c.shop.of(id); of != nil {
+		st.Overlays = of.status()
+	}
 	if g.Session != "" {
 		st.Session = sessionOf(&g, stream)
 	}
@@ -135,11 +138,46 @@ func (d *destination) status(name string, s *relay.Stream, f outputs.Facts) Dest
 		Skipped:  map[string]uint64{"late": counted.SkippedLate, "gone": counted.SkippedGone},
 		Attempts: p.Attempts, Failures: make(map[string]uint64, len(p.Failures)),
 		LagSeconds: p.Lag.Seconds(), UnsentBytes: p.Unsent,
+		Overlays: carriedOf(d.carriage(), d.carried),
 	}
 	for i, cause := range outputs.Causes() {
 		st.Failures[cause] = p.Failures[i+1]
 	}
 	return st
+}
+
+// status tells what is shown, and what the timeline did.
+func (s *showcase) status() OverlayStatus {
+	state, _ := s.timeline.Current()
+	n := s.timeline.Stats()
+	return OverlayStatus{
+		Seq: state.Seq, Cards: len(state.Cards), Waiting: len(s.timeline.Schedule()),
+		Changes: n.Changes, States: n.States, Repeats: n.Repeats, Late: n.Late, Refused: n.Refused, Bytes: n.Bytes,
+		Played: carriedOf(outputs.CarriesSEI|outputs.CarriesAMF, &s.played),
+	}
+}
+
+// carriedOf tells what an output carried.
+func carriedOf(carriage outputs.Carriage, c *outputs.Carried) CarriedStatus {
+	n := c.Status()
+	return CarriedStatus{
+		Carriage: carriage.String(), Seq: n.Seq,
+		States:  map[string]uint64{"sei": n.SEI.States, "amf": n.AMF.States},
+		Repeats: map[string]uint64{"sei": n.SEI.Repeats, "amf": n.AMF.Repeats},
+		Bytes:   map[string]uint64{"sei": n.SEI.Bytes, "amf": n.AMF.Bytes},
+		Reduced: map[string]uint64{
+			"no_price": n.NoPrice, "other_lang": n.OtherLang, "shortened": n.Shortened, "no_params": n.NoParams, "dropped": n.Dropped,
+			"unreadable": n.Unreadable,
+		},
+	}
+}
+
+// carriage gives how a destination is sent overlay states.
+func (d *destination) carriage() outputs.Carriage {
+	if c := d.settings.Overlays; c != nil {
+		return *c
+	}
+	return d.profile.Overlays
 }
 
 func (d *destination) preflight(f outputs.Facts) Preflight {

@@ -17,6 +17,7 @@ type StreamStatus struct {
 	Tracks       []TrackStatus       `json:"tracks"`
 	Advice       []string            `json:"advice,omitempty" doc:"what the publisher should change, in the words of OBS's settings"`
 	Ingest       IngestCounters      `json:"ingest"`
+	Overlays     OverlayStatus       `json:"overlays"`
 	Destinations []DestinationStatus `json:"destinations"`
 }
 
@@ -66,6 +67,30 @@ type IngestCounters struct {
 	AVSkew    float64           `json:"av_skew_seconds" doc:"newest sound minus newest picture, in media time"`
 }
 
+// OverlayStatus is what a stream's timeline did. The counters count since the process started, over all sessions of the stream.
+type OverlayStatus struct {
+	Seq     int64         `json:"seq" doc:"of the state that is shown; 0 where none was"`
+	Cards   int           `json:"cards" doc:"visible now"`
+	Waiting int           `json:"waiting" doc:"changes whose time has not come"`
+	Changes uint64        `json:"changes" doc:"changes that were carried out"`
+	States  uint64        `json:"states" doc:"states written to the timeline, without repeats"`
+	Repeats uint64        `json:"repeats" doc:"copies of a state, one at each key frame"`
+	Late    uint64        `json:"late" doc:"states whose wanted media time had passed"`
+	Refused uint64        `json:"refused" doc:"changes that could not be carried out when their time came"`
+	Bytes   uint64        `json:"bytes" doc:"of states and repeats on the timeline"`
+	Played  CarriedStatus `json:"played" doc:"what all RTMP players together were given"`
+}
+
+// CarriedStatus is what one output carried of the overlay states.
+type CarriedStatus struct {
+	Carriage string            `json:"carriage" enum:"off,sei,amf,sei+amf"`
+	Seq      int64             `json:"seq" doc:"of the newest state that was carried; 0 where none was"`
+	States   map[string]uint64 `json:"states" doc:"first copies of states, by carriage: sei, amf"`
+	Repeats  map[string]uint64 `json:"repeats" doc:"further copies, by carriage"`
+	Bytes    map[string]uint64 `json:"bytes" doc:"of all copies, by carriage"`
+	Reduced  map[string]uint64 `json:"reduced" doc:"what the view could not give, in cards, by reason; unreadable counts whole states"`
+}
+
 // DestinationStatus is the truth about one destination.
 type DestinationStatus struct {
 	Name        string            `json:"name"`
@@ -86,6 +111,7 @@ type DestinationStatus struct {
 	Failures    map[string]uint64 `json:"failures_total" doc:"by cause"`
 	LagSeconds  float64           `json:"lag_seconds" doc:"age of the oldest media that the peer's machine has not taken yet"`
 	UnsentBytes int               `json:"unsent_bytes" doc:"bytes that wait in the socket"`
+	Overlays    CarriedStatus     `json:"overlays"`
 }
 
 // Preflight is the verdict of a destination's platform profile on the stream as it is now.
