@@ -18,8 +18,8 @@ type Desired struct {
 
 // Stream is one stream's desired state.
 type Stream struct {
-	Key          access.Digest // of the publisher's stream key
-	Public       bool          // anybody may play it
+	Key          access.Digest  // of the publisher's stream key
+	Public       bool           // anybody may play it
 	Ingest       ingest.Options // without the timeline, which is the controller's
 	EncoderDelay time.Duration  // from the creator's eyes to the stream: what a change as of what was seen waits
 	Catalog      []*overlay.Product
@@ -33,9 +33,9 @@ type Destination struct {
 	URL       string        // server URL as it may be shown, without key and query
 	Server    access.Secret // the whole server URL, without the key
 	Key       access.Secret
-	Coalesce  *time.Duration // collecting time of writes
-	ChunkSize int            // of RTMP, bytes
-	Enhanced  *bool          // whether FourCC is used for H.264 and AAC too, and announced
+	Coalesce  *time.Duration    // collecting time of writes
+	ChunkSize int               // of RTMP, bytes
+	Enhanced  *bool             // whether FourCC is used for H.264 and AAC too, and announced
 	Overlays  *outputs.Carriage // of overlay states
 	View      overlay.View      // of them; the zero value is the neutral one
 	PassData  bool              // the encoder's own data messages too

@@ -166,8 +166,8 @@ func carriedOf(carriage outputs.Carriage, c *outputs.Carried) CarriedStatus {
 		Repeats: map[string]uint64{"sei": n.SEI.Repeats, "amf": n.AMF.Repeats},
 		Bytes:   map[string]uint64{"sei": n.SEI.Bytes, "amf": n.AMF.Bytes},
 		Reduced: map[string]uint64{
-			"no_price": n.NoPrice, "other_lang": n.OtherLang, "shortened": n.Shortened, "no_params": n.NoParams, "dropped": n.Dropped,
-			"unreadable": n.Unreadable,
+			"no_price": uint64(n.NoPrice), "other_lang": uint64(n.OtherLang), "shortened": uint64(n.Shortened), "no_params": uint64(n.NoParams),
+			"no_meta": uint64(n.NoMeta), "dropped": uint64(n.Dropped), "unreadable": uint64(n.Unreadable),
 		},
 	}
 }

@@ -38,18 +38,18 @@ type Carried struct {
 
 // CarriedStatus is what an output carried, since the program began.
 type CarriedStatus struct {
-	SEI, AMF Copies
-	Seq      int64 // of the newest state; 0 where none was
-
-	// What the view could not give, in cards of new states.
-	NoPrice, OtherLang, Shortened, NoParams, Dropped uint64
-
-	Unreadable uint64 // states that could not be carried at all
+	SEI, AMF   Copies
+	Seq        int64 // of the newest state; 0 where none was
+	Reductions       // of new states
+	Unreadable int   // copies that could not be carried
 }
+
+// Reductions is what a view could not give of states, in cards; see [overlay.Counts].
+type Reductions struct{ NoPrice, OtherLang, Shortened, NoParams, NoMeta, Dropped int }
 
 // Copies counts copies of states by one carriage.
 type Copies struct {
-	States  uint64 // first copies
+	States  uint64 // first copies on a connection
 	Repeats uint64
 	Bytes   uint64 // of the messages, without what surrounds them
 }
@@ -62,4 +62,54 @@ func (c *Carried) Status() CarriedStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
+}
+
+// State counts the first copy on a connection of the state seq, of so many bytes, that went out by one carriage.
+func (c *Carried) State(by Carriage, seq int64, bytes int) {
+	c.count(func(now *CarriedStatus) {
+		now.Seq = seq
+		n := now.copies(by)
+		n.States++
+		n.Bytes += uint64(bytes)
+	})
+}
+
+// Repeat counts a further copy of a state.
+func (c *Carried) Repeat(by Carriage, bytes int) {
+	c.count(func(now *CarriedStatus) {
+		n := now.copies(by)
+		n.Repeats++
+		n.Bytes += uint64(bytes)
+	})
+}
+
+// Reduce counts what the view could not give of a new state.
+func (c *Carried) Reduce(by Reductions) {
+	c.count(func(now *CarriedStatus) {
+		now.NoPrice += by.NoPrice
+		now.OtherLang += by.OtherLang
+		now.Shortened += by.Shortened
+		now.NoParams += by.NoParams
+		now.NoMeta += by.NoMeta
+		now.Dropped += by.Dropped
+	})
+}
+
+// Lose counts a copy that could not be carried.
+func (c *Carried) Lose() { c.count(func(now *CarriedStatus) { now.Unreadable++ }) }
+
+func (c *Carried) count(how func(now *CarriedStatus)) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	how(&c.now)
+}
+
+func (s *CarriedStatus) copies(by Carriage) *Copies {
+	if by == CarriesSEI {
+		return &s.SEI
+	}
+	return &s.AMF
 }

@@ -36,6 +36,7 @@ func (p *Play) Run(ctx context.Context, s *relay.Stream) error {
 		return fmt.Errorf("accept play: %w", err)
 	}
 	sn := newSender(s, p.Output, p.Conn, p.Request.StreamID, flv.Legacy)
+	sn.overlays = newCarrier(p.Overlays, p.View, p.Carried)
 	defer sn.reader.Close()
 	nc := p.Conn.NetConn()
 	playing, cancel := context.WithCancelCause(ctx)

@@ -71,7 +71,8 @@ func (p *Push) Run(ctx context.Context, s *relay.Stream) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	sn := newSender(s, p.Name, l.conn, l.id, p.Form)
-	sn.wrapped = true
+	sn.wrapped, sn.passData = true, p.PassData
+	sn.overlays = newCarrier(p.Overlays, p.View, p.Carried)
 	defer sn.reader.Close()
 
 	var reading sync.WaitGroup

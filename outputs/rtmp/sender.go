@@ -31,7 +31,9 @@ type sender struct {
 	form     flv.Form
 	stream   *relay.Stream
 	reader   *relay.Reader
-	wrapped  bool // metadata goes as @setDataFrame, as publishers send it
+	wrapped  bool     // metadata goes as @setDataFrame, as publishers send it
+	passData bool     // the encoder's own data messages go too
+	overlays *carrier // nil: none
 
 	shared    *relay.Derived[*wire.Shared]
 	origin    media.Time // of the session, to be added to all times
@@ -67,28 +69,51 @@ func (sn *sender) next(ctx context.Context) (first media.Time, skipped int, err 
 		sn.open()
 	}
 	sn.describe(frames[0])
+	if skipped > 0 {
+		sn.overlays.skip()
+	}
 	for i, f := range frames {
-		if f.Track.Codec == media.Overlay {
-			continue
-		}
-		if sn.sent[f.Track.ID] != f.Track {
-			sn.configure(f)
-		}
-		if m := sn.message(f, sn.reader.First()+uint64(i)); m != nil {
-			sn.batch.Add(m, sn.streamID)
-		}
+		sn.add(f, sn.reader.First()+uint64(i))
 	}
 	first = frames[0].DTS
 	clear(frames)
 	return first, skipped, nil
 }
 
+// add puts frame f, which has the number seq in the stream, into the batch.
+func (sn *sender) add(f *media.Frame, seq uint64) {
+	switch f.Track.Codec {
+	case media.Overlay:
+		sn.overlays.take(f, seq)
+		return
+	case media.Data:
+		if !sn.passData {
+			return
+		}
+	}
+	if sn.sent[f.Track.ID] != f.Track {
+		sn.configure(f)
+	}
+	m := sn.message(f, seq)
+	if m == nil {
+		return
+	}
+	if f.Track.Codec != media.Data {
+		m = sn.overlays.carry(f, m, &sn.batch, sn.streamID)
+	}
+	sn.batch.Add(m, sn.streamID)
+}
+
 // open finds what is shared with other outputs, once the session's first frame is there.
 func (sn *sender) open() {
 	sn.origin = sn.reader.Origin()
-	s, form, size := sn.stream, sn.form, sn.conn.ChunkSize()
-	sn.shared = relay.Derive(s, sharing{size, form}, func(f *media.Frame) *wire.Shared { return message(f, s.Origin(), form, size) })
+	s, kind := sn.stream, sn.kind()
+	sn.shared = relay.Derive(s, kind, func(f *media.Frame) *wire.Shared { return message(f, s.Origin(), kind, f.Data) })
+	sn.overlays.open(s, sn.origin, kind)
 }
+
+// kind is what messages for this peer depend on.
+func (sn *sender) kind() sharing { return sharing{sn.conn.ChunkSize(), sn.form} }
 
 // message gives the shared message of a frame; nil where its codec has no form in RTMP. While the end of one session is still
 // read and the next has begun, what is shared counts from the next one's origin: then the message is the sender's own.
@@ -97,7 +122,7 @@ func (sn *sender) message(f *media.Frame, seq uint64) *wire.Shared {
 	if m == nil || m.Timestamp() == uint32(timestamp(f.DTS, sn.origin)) {
 		return m
 	}
-	return message(f, sn.origin, sn.form, sn.conn.ChunkSize())
+	return message(f, sn.origin, sn.kind(), f.Data)
 }
 
 // flush writes the batch.
@@ -108,22 +133,26 @@ func timestamp(t, origin media.Time) int64 {
 	return max(0, t.Ticks(clockRate)-origin.Ticks(clockRate))
 }
 
-// message makes the message of a frame; nil where the codec has no form in RTMP, which the pre-flight check tells.
-func message(f *media.Frame, origin media.Time, form flv.Form, chunkSize int) *wire.Shared {
+// message makes the message of a frame whose data are parts; nil where the codec has no form in RTMP, which the pre-flight check
+// tells.
+func message(f *media.Frame, origin media.Time, kind sharing, parts ...[]byte) *wire.Shared {
 	var head []byte
 	var err error
-	kind := wire.TypeAudio
-	if f.Track.Codec.IsVideo() {
-		kind = wire.TypeVideo
+	of := wire.TypeAudio
+	switch {
+	case f.Track.Codec.IsVideo():
+		of = wire.TypeVideo
 		composition := int32(f.PTS.Ticks(clockRate) - f.DTS.Ticks(clockRate))
-		head, err = flv.AppendVideoHeader(nil, form, f.Track.Codec, flv.Coded, f.Key, composition)
-	} else {
-		head, err = flv.AppendAudioHeader(nil, form, f.Track, flv.Coded, f.Data)
+		head, err = flv.AppendVideoHeader(nil, kind.form, f.Track.Codec, flv.Coded, f.Key, composition)
+	case f.Track.Codec == media.Data:
+		of = wire.TypeData
+	default:
+		head, err = flv.AppendAudioHeader(nil, kind.form, f.Track, flv.Coded, f.Data)
 	}
 	if err != nil {
 		return nil
 	}
-	return wire.Share(kind, timestamp(f.DTS, origin), head, f.Data, chunkSize)
+	return wire.Share(of, timestamp(f.DTS, origin), head, kind.chunkSize, parts...)
 }
 
 // describe puts onMetaData in front of f, where it is due: at the start and when the tracks have changed.

@@ -23,21 +23,29 @@ type Shared struct {
 	rest      [][]byte
 }
 
-// Share prepares a message whose body is head (short: the codec header of FLV) and then payload. Neither is copied nor
-// may change afterwards. timestamp is in milliseconds and is wrapped here; chunkSize is at least 128.
-func Share(t MessageType, timestamp int64, head, payload []byte, chunkSize int) *Shared {
-	s := &Shared{typ: t, timestamp: uint32(timestamp), head: head, length: len(head) + len(payload)}
-	first := min(chunkSize-len(head), len(payload))
-	chunks := 1 + max(0, len(payload)-first+chunkSize-1)/chunkSize
-	s.rest = append(make([][]byte, 0, 2*chunks-1), payload[:first])
-	if chunks == 1 {
-		return s
+// Share prepares a message whose body is head (short: the codec header of FLV) and then all parts. None of them is copied nor
+// may change afterwards. timestamp is in milliseconds and is wrapped here; chunkSize is at least 128, and head is no longer.
+func Share(t MessageType, timestamp int64, head []byte, chunkSize int, parts ...[]byte) *Shared {
+	s := &Shared{typ: t, timestamp: uint32(timestamp), head: head, length: len(head)}
+	for _, part := range parts {
+		s.length += len(part)
 	}
-	separator := appendContinuation(nil, chunkStreamOf(t), s.timestamp)
-	for payload = payload[first:]; len(payload) > 0; {
-		n := min(chunkSize, len(payload))
-		s.rest = append(s.rest, separator, payload[:n])
-		payload = payload[n:]
+	more := max(0, s.length-1) / chunkSize // chunks behind the first
+	s.rest = make([][]byte, 0, 2*more+len(parts))
+	var separator []byte
+	room := chunkSize - len(head)
+	for _, part := range parts {
+		for len(part) > 0 {
+			if room == 0 {
+				if separator == nil {
+					separator = appendContinuation(nil, chunkStreamOf(t), s.timestamp)
+				}
+				s.rest, room = append(s.rest, separator), chunkSize
+			}
+			n := min(room, len(part))
+			s.rest = append(s.rest, part[:n])
+			part, room = part[n:], room-n
+		}
 	}
 	return s
 }

@@ -32,7 +32,8 @@ func TestShareEqualsMessage(t *testing.T) {
 // checkShare compares m, of which head bytes are the head, with what a batch makes of it.
 func checkShare(t *testing.T, size, head int, m Message) {
 	t.Helper()
-	s := Share(m.Type, m.Timestamp, m.Payload[:head], m.Payload[head:], size)
+	rest := m.Payload[head:]
+	s := Share(m.Type, m.Timestamp, m.Payload[:head], size, rest[:len(rest)/3], nil, rest[len(rest)/3:len(rest)/2], rest[len(rest)/2:])
 	if s.Len() != len(m.Payload) || s.Timestamp() != uint32(m.Timestamp) {
 		t.Errorf("length %d, time %d: got %d, %d", len(m.Payload), uint32(m.Timestamp), s.Len(), s.Timestamp())
 	}
@@ -54,9 +55,9 @@ func checkShare(t *testing.T, size, head int, m Message) {
 // frames are a picture, sound and an own message, as an output's batch has them between two writes.
 func frames(size int) (shared []*Shared, own Message) {
 	return []*Shared{
-		Share(TypeVideo, 40, []byte{0x27, 1, 0, 0, 0}, body(20_000), size),
-		Share(TypeAudio, 42, []byte{0xaf, 1}, body(300), size),
-		Share(TypeData, 42, nil, nil, size),
+		Share(TypeVideo, 40, []byte{0x27, 1, 0, 0, 0}, size, body(20_000)),
+		Share(TypeAudio, 42, []byte{0xaf, 1}, size, body(300)),
+		Share(TypeData, 42, nil, size),
 	}, Message{Type: TypeData, StreamID: 1, Timestamp: 40, Payload: body(5000)}
 }
 
@@ -219,7 +220,7 @@ func BenchmarkBatch(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(outputs * len(payload)))
 			for b.Loop() {
-				s := Share(TypeVideo, 40, head, payload, 4096)
+				s := Share(TypeVideo, 40, head, 4096, payload)
 				for i := range batches {
 					batches[i].Add(s, 1)
 					batches[i].cut()

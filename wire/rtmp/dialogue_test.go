@@ -70,7 +70,7 @@ func TestPublish(t *testing.T) {
 			t.Errorf("got stream %d and error %v", id, err)
 		}
 		var b Batch
-		b.Add(Share(video.Type, video.Timestamp, nil, video.Payload, c.ChunkSize()), id)
+		b.Add(Share(video.Type, video.Timestamp, nil, c.ChunkSize(), video.Payload), id)
 		if err := c.WriteBatch(&b); err != nil {
 			t.Error(err)
 		}

@@ -193,7 +193,7 @@ func FuzzBatch(f *testing.F) {
 		shared := Message{Type: TypeVideo, StreamID: stream, Timestamp: timestamp & 0xFFFFFFFF, Payload: b}
 		own := Message{Type: TypeData, StreamID: stream, Timestamp: shared.Timestamp, Payload: b}
 		var batch Batch
-		batch.Add(Share(TypeVideo, timestamp, b[:cut], b[cut:], size), stream)
+		batch.Add(Share(TypeVideo, timestamp, b[:cut], size, b[cut:]), stream)
 		batch.AddMessage(own, size)
 		sender, tape := play(nil)
 		if err := sender.setChunkSize(size); err != nil {
