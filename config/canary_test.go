@@ -9,6 +9,7 @@ import (
 
 // A file with a secret at every place where one may stand.
 const secretFile = `
+tokens: [{name: ops, token: ` + goodKey + `, role: admin}, {name: ` + goodKey + `, token: "${SECRET}", role: "stream:` + goodKey + `"}]
 rtmps: {cert: "` + goodKey + `", key: ` + goodKey + `}
 streams:
   maria:

@@ -12,6 +12,7 @@ import (
 // check looks at what several sections say together.
 func (r *reader) check(c *Config) {
 	r.pair("rtmps", c.RTMPS)
+	r.pair("https", c.HTTPS)
 	r.ports(c)
 	if c.Limits.Unauthenticated < c.Limits.UnauthenticatedPerIP {
 		r.fault(r.first("limits.unauthenticated", "limits.unauthenticated_per_ip"), "limits.unauthenticated",
@@ -23,6 +24,7 @@ func (r *reader) check(c *Config) {
 	}
 	r.counts(c)
 	r.publishKeys(c)
+	r.tokensAsWhole(c)
 	r.targets(c)
 }
 
@@ -42,6 +44,7 @@ func (r *reader) ports(c *Config) {
 		{"rtmp.listen", c.RTMP.Listen},
 		{"rtmps.listen", c.RTMPS.Listen},
 		{"http.listen", c.HTTP.Listen},
+		{"https.listen", c.HTTPS.Listen},
 		{"metrics.listen", c.Metrics.Listen},
 	}
 	for i, b := range all {

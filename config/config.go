@@ -30,12 +30,15 @@ type Config struct {
 	RTMP                     Listener          // plain RTMP, publish and play; default :1935
 	RTMPS                    TLSListener       // RTMP behind TLS; default off, :1936 where the section is there
 	HTTP                     Listener          // status page and API; default :8080
+	HTTPS                    TLSListener       // the same behind TLS, with HTTP/2; default off, :8443 where the section is there
 	Metrics                  Listener          // /metrics, /healthz, /readyz; default 127.0.0.1:9464
 	Log                      Log               //
 	Debug                    bool              // pprof on the metrics listener
 	AllowPrivateDestinations bool              // push to loopback, private and link-local addresses too
 	Limits                   Limits            //
 	Drain                    time.Duration     // the longest that a shutdown takes, 0 to 5 min; default 10 s
+	Tokens                   []Token           // of the API; without any it answers reads on loopback only
+	Catalog                  *Catalog          // products that all streams share; nil: none
 	Streams                  map[string]Stream // by stream id, [A-Za-z0-9_-]{1,64}; nil where there is none
 
 	Warnings []Fault  // what works, but is likely not meant
@@ -70,11 +73,16 @@ type Limits struct {
 
 // Stream is one durable thing that a creator publishes to.
 type Stream struct {
-	Key          Secret                 // the publish key, 22 to 128 characters, from key or key_file
-	Hold         time.Duration          // how long outputs outlive a lost publisher, 0 to 1800 s, default 120 s
-	OnEnd        EndPolicy              // what a clean end by the encoder does
-	Policy       TakeoverPolicy         // what a second publisher with the same key does
-	Public       bool                   // RTMP play without a token
+	Key          Secret         // the publish key, 22 to 128 characters, from key or key_file
+	Hold         time.Duration  // how long outputs outlive a lost publisher, 0 to 1800 s, default 120 s
+	OnEnd        EndPolicy      // what a clean end by the encoder does
+	Policy       TakeoverPolicy // what a second publisher with the same key does
+	Public       bool           // RTMP play without a token
+	Catalog      *Catalog       // products of its own; nil: none
+	EncoderDelay time.Duration  // from the creator's eyes to here, 0 to 10 s: what a change as of what was seen waits
+
+	TrustOverlays bool // what the encoder sends under our name becomes cues; else it is taken out
+
 	Destinations map[string]Destination // by name, [A-Za-z0-9_-]{1,64}; nil where there is none
 }
 
@@ -86,6 +94,9 @@ type Destination struct {
 	Coalesce  *time.Duration // collecting time before a write, 0 to 1 s
 	ChunkSize *int           // bytes of an RTMP chunk that we send, 128 to 16777215
 	Enhanced  *bool          // Enhanced RTMP's FourCC form for all codecs (true) or the legacy form (false)
+	Overlays  *string        // how overlay states are carried: off, sei, amf or sei+amf; nil: as the platform's profile says
+	View      *View          // of them; nil: the neutral one
+	PassData  bool           // the encoder's own data messages go there too
 	Paused    bool           // known, but not pushed to
 	TLS       TLS            // only for rtmps
 }

@@ -41,7 +41,7 @@ func (r *reader) document(data []byte) ast.Node {
 		r.fault(place{1, 1}, "", fmt.Sprintf("the file has more than %d lines, brackets, colons and other marks of YAML", maxIndicators), "")
 		return nil
 	}
-	tokens := lexer.Tokenize(string(data))
+	tokens := lexer.Tokenize(markVariables(string(data)))
 	if !r.outline(tokens) {
 		return nil
 	}
@@ -155,7 +155,8 @@ func unwanted(t *token.Token) (msg, hint string) {
 	return "", ""
 }
 
-// variableInFlow finds ${NAME} without quotes between { and }, where YAML takes its braces as a map's.
+// variableInFlow finds what looks like ${NAME} without quotes between { and } and is none, so that YAML takes its braces as a
+// map's.
 func variableInFlow(tokens token.Tokens) (msg, hint string) {
 	if len(tokens) < 2 || tokens[0].Type != token.StringType || tokens[1].Type != token.MappingStartType {
 		return "", ""
@@ -164,7 +165,7 @@ func variableInFlow(tokens token.Tokens) (msg, hint string) {
 	if !strings.HasSuffix(text, "$") || brace.line != p.line || brace.column != p.column+utf8.RuneCountInString(text) {
 		return "", ""
 	}
-	return "${NAME} between { and } needs quotes, since YAML takes its braces as a map's", `write "${NAME}"`
+	return "${ without a variable's name and }", "write ${NAME}, or $$ for a dollar"
 }
 
 // outline is the nesting of a document as far as its tokens show it.

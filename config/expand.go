@@ -8,11 +8,47 @@ import (
 // maxText bounds a value that variables were put into, in bytes.
 const maxText = 64 << 10
 
+// While YAML is read, these stand for the braces of ${NAME}, so that it may stand between { and } without quotes. They are one
+// character each, as the braces are, so that columns stay right.
+const (
+	openBrace  = "\ue000"
+	closeBrace = "\ue001"
+)
+
+// markVariables puts the marks in place of the braces of each ${NAME} in a file.
+func markVariables(text string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, "$")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteByte('$')
+		text = after
+		if strings.HasPrefix(after, "$") { // a dollar, whatever follows
+			b.WriteByte('$')
+			text = after[1:]
+			continue
+		}
+		braced, isBraced := strings.CutPrefix(after, "{")
+		name, rest, closed := strings.Cut(braced, "}")
+		if isBraced && closed && isVariable(name) {
+			b.WriteString(openBrace + name + closeBrace)
+			text = rest
+		}
+	}
+}
+
+// unmark takes the marks out of a text that is shown.
+var unmark = strings.NewReplacer(openBrace, "{", closeBrace, "}").Replace
+
 // expand replaces ${NAME} by the variable's value and $$ by a dollar; any other dollar stands for itself. What it puts
 // in is plain text and is not looked at again; the whole is at most 64 KiB. It says what is wrong without any text of a
 // value.
 func expand(text string, env func(string) (string, bool)) (out, msg, hint string) {
 	var b strings.Builder
+	text = unmark(text)
 	for {
 		before, after, found := strings.Cut(text, "$")
 		b.WriteString(before)

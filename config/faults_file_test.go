@@ -88,8 +88,8 @@ var fileFaults = []faultCase{
 	},
 	{
 		"variable between braces",
-		"rtmp: {listen: ${ADDRESS}}\n",
-		"1:16: ${NAME} between { and } needs quotes, since YAML takes its braces as a map's; write \"${NAME}\"",
+		"rtmp: {listen: ${AD-DRESS}}\n",
+		"1:16: ${ without a variable's name and }; write ${NAME}, or $$ for a dollar",
 	},
 	{
 		"several unwanted things at once",

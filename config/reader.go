@@ -144,7 +144,7 @@ func (r *reader) entries(v value) func(yield func(string, value) bool) {
 		}
 		seen := make(map[string]place)
 		for _, e := range m.Values {
-			name, key := e.Key.GetToken().Value, at(e.Key.GetToken())
+			name, key := unmark(e.Key.GetToken().Value), at(e.Key.GetToken())
 			child := value{path: strings.TrimPrefix(v.path+"."+name, "."), key: key, node: e.Value}
 			if first, again := seen[name]; again {
 				r.again(v, child, name, first)
@@ -195,7 +195,7 @@ func (r *reader) scalar(v value, want string) (scalar, bool) {
 		t := n.GetToken()
 		s.text, s.quoted = t.Value, t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
 	}
-	s.env = strings.Contains(s.text, "${")
+	s.env = strings.Contains(s.text, "$"+openBrace) || strings.Contains(s.text, "${")
 	text, msg, hint := expand(s.text, r.env)
 	if msg != "" {
 		r.fault(v.place(), v.path, msg, hint)

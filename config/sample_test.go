@@ -38,6 +38,7 @@ func TestSampleExample(t *testing.T) {
 	ca, _ := certificate(t)
 	write(t, dir, "partner-ca.crt", ca)
 	write(t, dir, "keys/tiktok", "abc\n")
+	write(t, dir, "products.csv", "id\n")
 	env := func(name string) (string, bool) { return name + "-" + anyKey, true }
 	c, err := Parse(dir+"/simulcart.yaml", []byte(example(Sample)), env)
 	if err != nil {

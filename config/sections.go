@@ -14,8 +14,11 @@ import (
 func (r *reader) config(v value, c *Config) {
 	r.section(v, fields{
 		"rtmp":                       func(v value) { r.listener(v, &c.RTMP) },
-		"rtmps":                      func(v value) { r.tlsListener(v, &c.RTMPS) },
+		"rtmps":                      func(v value) { r.tlsListener(v, &c.RTMPS, ":1936") },
 		"http":                       func(v value) { r.listener(v, &c.HTTP) },
+		"https":                      func(v value) { r.tlsListener(v, &c.HTTPS, ":8443") },
+		"tokens":                     r.tokens(c),
+		"catalog":                    r.catalog(&c.Catalog),
 		"metrics":                    func(v value) { r.listener(v, &c.Metrics) },
 		"log":                        func(v value) { r.log(v, &c.Log) },
 		"debug":                      r.flag(&c.Debug),
@@ -30,9 +33,10 @@ func (r *reader) listener(v value, l *Listener) {
 	r.section(v, fields{"listen": r.listen(&l.Listen)})
 }
 
-func (r *reader) tlsListener(v value, l *TLSListener) {
+// tlsListener reads a listener that is off by default, and listens on the usual address where its section is there.
+func (r *reader) tlsListener(v value, l *TLSListener, usual string) {
 	if v.kind() == "a section" {
-		l.Listen = ":1936"
+		l.Listen = usual
 	}
 	r.section(v, fields{
 		"listen": r.listen(&l.Listen),

@@ -29,12 +29,15 @@ func (r *reader) streams(v value, c *Config) {
 func (r *reader) stream(v value) Stream {
 	s := Stream{Hold: 120 * time.Second}
 	r.section(v, fields{
-		"key":      r.secret(&s.Key, "the publish key", checkStreamKey),
-		"key_file": r.keyFile(&s.Key, checkStreamKey),
-		"hold":     r.duration(&s.Hold, 0, 1800*time.Second),
-		"on_end":   choice(r, &s.OnEnd, endPolicies[:]),
-		"policy":   choice(r, &s.Policy, takeoverPolicies[:]),
-		"public":   r.flag(&s.Public),
+		"key":            r.secret(&s.Key, "the publish key", checkStreamKey),
+		"key_file":       r.keyFile(&s.Key, checkStreamKey),
+		"hold":           r.duration(&s.Hold, 0, 1800*time.Second),
+		"on_end":         choice(r, &s.OnEnd, endPolicies[:]),
+		"policy":         choice(r, &s.Policy, takeoverPolicies[:]),
+		"public":         r.flag(&s.Public),
+		"catalog":        r.catalog(&s.Catalog),
+		"encoder_delay":  r.duration(&s.EncoderDelay, 0, 10*time.Second),
+		"trust_overlays": r.flag(&s.TrustOverlays),
 		"destinations": func(v value) {
 			r.named(v, func(name string, v value) {
 				if s.Destinations == nil {
@@ -69,6 +72,9 @@ func (r *reader) destination(v value) Destination {
 		"coalesce":   optional(&d.Coalesce, func(t *time.Duration) func(value) { return r.duration(t, 0, time.Second) }),
 		"chunk_size": optional(&d.ChunkSize, func(n *int) func(value) { return r.number(n, 128, 16777215) }),
 		"enhanced":   optional(&d.Enhanced, r.flag),
+		"overlays":   optional(&d.Overlays, func(s *string) func(value) { return r.word(s, carriages) }),
+		"view":       r.view(&d.View),
+		"pass_data":  r.flag(&d.PassData),
 		"paused":     r.flag(&d.Paused),
 		"tls":        func(v value) { r.tls(v, &d.TLS) },
 	})
