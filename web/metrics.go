@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,6 +34,24 @@ var (
 	frameRate    = streamMetric("ingest_frames_per_second", "Pictures a second over the last seconds; absent without video.")
 	keyInterval  = streamMetric("ingest_key_interval_seconds", "Longest of the recent distances between key frames; absent before the second key frame.")
 	skew         = streamMetric("ingest_av_skew_seconds", "Newest sound minus newest picture, in media time; absent without a session.")
+)
+
+// The metrics of a stream's overlay states, and of what each output carried of them. The label output is a destination's name,
+// or play:rtmp for all RTMP players of the stream together.
+var (
+	overlayCards    = streamMetric("overlay_cards", "Cards that are visible now.")
+	overlayWaiting  = streamMetric("overlay_waiting_changes", "Changes whose time has not come.")
+	overlayChanges  = streamMetric("overlay_changes_total", "Changes of what is shown that were carried out.")
+	overlayStates   = streamMetric("overlay_states_total", "Overlay states written to the timeline, without repeats.")
+	overlayRepeats  = streamMetric("overlay_repeats_total", "Copies of a state written to the timeline, one at each key frame.")
+	overlayLate     = streamMetric("overlay_late_total", "States whose wanted media time had passed.")
+	overlayUndone   = streamMetric("overlay_undone_total", "Changes that could not be carried out when their time came.")
+	overlayBytes    = streamMetric("overlay_bytes_total", "Bytes of states and repeats on the timeline.")
+	carriedStates   = streamMetric("overlay_carried_states_total", "Overlay states carried by an output, without repeats.", "output", "carriage")
+	carriedRepeats  = streamMetric("overlay_carried_repeats_total", "Further copies of overlay states carried by an output.", "output", "carriage")
+	carriedBytes    = streamMetric("overlay_carried_bytes_total", "Bytes of overlay states carried by an output.", "output", "carriage")
+	carriedReduced  = streamMetric("overlay_reduced_total", "What an output's view could not give of overlay states, in cards.", "output", "reason")
+	carriedSequence = streamMetric("overlay_carried_seq", "Seq of the newest overlay state that an output carried; 0 where none was.", "output")
 )
 
 // The metrics of a destination.
@@ -69,6 +88,8 @@ type collector struct{ source Source }
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		refused, streamState, ingestBytes, ingestFrames, dropped, takeovers, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
+		overlayCards, overlayWaiting, overlayChanges, overlayStates, overlayRepeats, overlayLate, overlayUndone, overlayBytes,
+		carriedStates, carriedRepeats, carriedBytes, carriedReduced, carriedSequence,
 		destinationState, attempts, failures, sentBytes, sentFrames, skipped, lag, unsent, lastLive, preflight,
 	} {
 		ch <- d
@@ -81,8 +102,10 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	series{out: ch}.counts(refused, nil, node.Refused)
 	for _, s := range c.source.Streams() {
 		series{ch, []string{s.ID}}.stream(&s)
+		series{ch, []string{s.ID}}.overlays(&s.Overlays)
 		for _, d := range s.Destinations {
 			series{ch, []string{s.ID, d.Name, d.Platform}}.destination(&d)
+			series{ch, []string{s.ID}}.carried(d.Name, &d.Overlays)
 		}
 	}
 }
@@ -125,6 +148,32 @@ func (m series) tracks(tracks []control.TrackStatus) {
 	for kind, rate := range bytesPerSecond {
 		m.gauge(bitrate, rate, kind)
 	}
+}
+
+// overlays sends what the stream's timeline counts, and what its players were given.
+func (m series) overlays(o *control.OverlayStatus) {
+	m.gauge(overlayCards, float64(o.Cards))
+	m.gauge(overlayWaiting, float64(o.Waiting))
+	m.count(overlayChanges, o.Changes)
+	m.count(overlayStates, o.States)
+	m.count(overlayRepeats, o.Repeats)
+	m.count(overlayLate, o.Late)
+	m.count(overlayUndone, o.Refused)
+	m.count(overlayBytes, o.Bytes)
+	m.carried(playedOutput, &o.Played)
+}
+
+// playedOutput is the label of all RTMP players of a stream; no destination can have it, since their names hold no colon.
+const playedOutput = "play:rtmp"
+
+// carried sends what an output carried of the overlay states.
+func (m series) carried(output string, c *control.CarriedStatus) {
+	named := series{m.out, append(slices.Clone(m.labels), output)}
+	named.counts(carriedStates, nil, c.States)
+	named.counts(carriedRepeats, nil, c.Repeats)
+	named.counts(carriedBytes, nil, c.Bytes)
+	named.counts(carriedReduced, nil, c.Reduced)
+	named.gauge(carriedSequence, float64(c.Seq))
 }
 
 // destination sends what d counts.

@@ -76,6 +76,7 @@ func (s *Server) registry() *prometheus.Registry {
 	registry.MustRegister(
 		build,
 		collector{source: s.Source},
+		&s.shown,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

@@ -13,16 +13,21 @@ import (
 //go:embed page.html
 var pageHTML []byte
 
-// page serves the status page under a policy that runs only the page's own script and style, known by their hashes
+// docsHTML is the reference of the API: it reads openapi.json, and nothing from elsewhere.
+//
+//go:embed docs.html
+var docsHTML []byte
+
+// page serves an HTML file under a policy that runs only the file's own script and style, known by their hashes
 // (Content Security Policy Level 3 §2.3.1), and talks only to this server.
-func (s *Server) page() http.Handler {
-	policy := "default-src 'none'; script-src " + inlineHash(pageHTML, "script") + "; style-src " + inlineHash(pageHTML, "style") +
+func page(html []byte) http.Handler {
+	policy := "default-src 'none'; script-src " + inlineHash(html, "script") + "; style-src " + inlineHash(html, "style") +
 		"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set(contentType, "text/html; charset=utf-8")
 		w.Header().Set(policyHeader, policy)
 		// A client that is gone is no fault of ours.
-		_, _ = w.Write(pageHTML)
+		_, _ = w.Write(html)
 	})
 }
 

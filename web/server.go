@@ -6,11 +6,15 @@
 package web
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/control"
+	"github.com/simulcart/simulcart/media"
 )
 
 // Source is what the pages show; the control plane implements it. All calls answer from snapshots and never wait for the
@@ -29,22 +33,38 @@ type Source interface {
 
 // Server answers HTTP requests about a Source. Set its fields before the first use and leave them alone afterwards.
 type Server struct {
-	Source  Source       // what is shown; needed
-	Log     *slog.Logger // nil means no log
-	Version string       // shown on the page and in simulcart_build_info; empty means unknown
+	Source   Source           // what is shown; needed
+	Overlays Overlays         // products and cues; needed
+	Access   *access.Registry // who may do what; nil is as one without tokens: reads on this machine only
+	Log      *slog.Logger     // nil means no log
+	Version  string           // shown on the page and in simulcart_build_info; empty means unknown
 
-	// OpenRetry lets everybody who reaches the public handler ask for a retry. False means that only programs and
-	// browsers on this machine may: there are no API tokens.
+	// OpenRetry lets everybody who reaches the public handler ask for a retry where there are no tokens. False means that only
+	// programs and browsers on this machine may.
 	OpenRetry bool
 
 	Ready func() error // what /readyz asks, at once and without waiting; nil means always ready
 	Debug bool         // serves the profiles of net/http/pprof below /debug/pprof/ on the operations handler
+
+	shown   shown   // what the overlay part counts
+	replays replays // changes by their Idempotency-Key
+}
+
+// Overlays is where products and cues are kept; the control plane implements it. The errors of both finders are
+// control.ErrNoStream. All calls may come from many goroutines at once.
+type Overlays interface {
+	// Catalog gives a stream's products, for the empty id the shared ones.
+	Catalog(stream string) (control.Catalog, error)
+	// Cues gives what is shown over a stream, and what is to be.
+	Cues(stream string) (control.Cues, error)
+	// Wall gives the time of day at which a media time of a stream is shown.
+	Wall(stream string, at media.Time) time.Time
 }
 
 // The limits of the HTTP listeners.
 const (
 	maxHeader     = 16 << 10        // bytes of the request line and all header lines together
-	maxBody       = 256 << 10       // bytes of a request's body
+	maxBody       = 256 << 10       // bytes of a request's body, but for files of products
 	headerTime    = 5 * time.Second // from the first byte of a request to the end of its header
 	bodyTime      = 10 * time.Second
 	idleTime      = 60 * time.Second // between two requests on a connection
@@ -84,15 +104,19 @@ func HTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 // open for as long as its handler likes, and a deadline would cancel it.
 func limitBody(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > maxBody {
+		limit := int64(maxBody)
+		if strings.HasSuffix(r.URL.Path, importAction) {
+			limit = maxImport
+		}
+		if r.ContentLength > limit {
 			w.Header().Set("Connection", "close")
-			writeProblem(w, BodyTooLarge, "A request body may be at most 256 KiB.")
+			writeProblem(w, BodyTooLarge, fmt.Sprintf("A request body may be at most %d KiB here.", limit>>10))
 			return
 		}
 		if r.ContentLength != 0 {
 			// The only possible fault is a transport without deadlines, which has no slow reader to fear.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
 		}
 		h.ServeHTTP(w, r)
 	})
@@ -102,15 +126,35 @@ func limitBody(h http.Handler) http.Handler {
 // refused where they come from a page of another site.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	handle(mux, "GET", "/{$}", allowRead, s.page())
-	handle(mux, "GET", "/v1/streams", allowRead, http.HandlerFunc(s.listStreams))
-	handle(mux, "GET", "/v1/streams/{id}", allowRead, http.HandlerFunc(s.showStream))
-	handle(mux, "POST", "/v1/streams/{id}/destinations/{action}", "POST", http.HandlerFunc(s.actOnDestination))
-	mux.Handle("/", problem(NotFound, "There is nothing at this address. The API starts at /v1/streams."))
+	handle(mux, "GET", "/{$}", allowRead, page(pageHTML))
+	handle(mux, "GET", "/docs", allowRead, page(docsHTML))
+	s.register(mux)
+	mux.Handle("/", nothingHere(mux))
 
 	sameSite := http.NewCrossOriginProtection()
 	sameSite.SetDenyHandler(problem(CrossOrigin, "A page of another site may not change anything here."))
-	return secured(sameSite.Handler(mux))
+	return secured(s.mended(sameSite.Handler(mux)))
+}
+
+// nothingHere answers what mux has no pattern for: the methods that the address takes, or that there is nothing.
+func nothingHere(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var allowed []string
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+			other := r.Clone(r.Context())
+			other.Method = method
+			if _, pattern := mux.Handler(other); pattern != "/" {
+				allowed = append(allowed, method)
+			}
+		}
+		if len(allowed) == 0 {
+			writeProblem(w, NotFound, "There is nothing at this address. The API starts at /v1/streams; /docs describes it.")
+			return
+		}
+		allow := strings.Join(allowed, ", ")
+		w.Header().Set("Allow", allow)
+		writeProblem(w, MethodNotAllowed, "This address takes "+allow+" only.")
+	})
 }
 
 // handle registers h for one method of a path, and a problem document for all other methods. allow is the Allow header

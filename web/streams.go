@@ -1,7 +1,7 @@
 package web
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -10,6 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/control"
 )
 
@@ -21,8 +25,44 @@ type StreamList struct {
 	Streams  []control.StreamStatus `json:"streams"`
 }
 
+// retryOperation is the one change that is possible without tokens.
+const retryOperation = "streams-retry"
+
+// registerStreams puts the operations on streams and destinations onto the API.
+func (s *Server) registerStreams(api huma.API) {
+	huma.Register(api, operation("streams-list", http.MethodGet, "/v1/streams", "All streams", access.Read), s.listStreams)
+	huma.Register(api, operation("streams-show", http.MethodGet, "/v1/streams/{stream}", "One stream", access.Read, http.StatusNotFound), s.showStream)
+	retry := operation(retryOperation, http.MethodPost, "/v1/streams/{stream}/destinations/{action}",
+		"Try a waiting destination at once", access.Administer, http.StatusNotFound)
+	retry.DefaultStatus = http.StatusAccepted
+	huma.Register(api, retry, s.retry)
+}
+
+// body is an answer with a JSON body.
+type body[T any] struct{ Body T }
+
+// OnStream is the part of a request that names its stream.
+type OnStream struct {
+	Stream string `path:"stream" doc:"the stream's id"`
+}
+
+// onList is a request for the list of streams.
+type onList struct{ mayRetry bool }
+
+// Resolve finds whether who asks may use :retry; huma calls it.
+func (l *onList) Resolve(ctx huma.Context) []error {
+	if s, ok := ctx.Context().Value(serverKey{}).(*Server); ok {
+		r, _ := humago.Unwrap(ctx)
+		l.mayRetry = s.refuseRetry(r, "") == nil
+	}
+	return nil
+}
+
+// serverKey is the context key of the server that answers.
+type serverKey struct{}
+
 // listStreams answers GET /v1/streams.
-func (s *Server) listStreams(w http.ResponseWriter, r *http.Request) {
+func (s *Server) listStreams(_ context.Context, in *onList) (*body[StreamList], error) {
 	streams := slices.Clone(s.Source.Streams())
 	for i := range streams {
 		streams[i] = whole(streams[i])
@@ -30,52 +70,66 @@ func (s *Server) listStreams(w http.ResponseWriter, r *http.Request) {
 	if streams == nil {
 		streams = []control.StreamStatus{}
 	}
-	s.writeJSON(w, r, StreamList{Now: time.Now().UTC(), Version: s.version(), MayRetry: s.mayRetry(r), Streams: streams})
+	return &body[StreamList]{StreamList{Now: time.Now().UTC(), Version: s.version(), MayRetry: in.mayRetry, Streams: streams}}, nil
 }
 
-// showStream answers GET /v1/streams/{id}.
-func (s *Server) showStream(w http.ResponseWriter, r *http.Request) {
-	stream, ok := s.Source.Stream(r.PathValue("id"))
-	if !ok {
-		writeProblem(w, StreamNotFound, "There is no such stream. GET /v1/streams lists all of them.")
-		return
-	}
-	s.writeJSON(w, r, whole(stream))
+// errNoStream is the answer to a stream that is not known.
+func errNoStream() error {
+	return newProblem(StreamNotFound, "There is no such stream. GET /v1/streams lists all of them.")
 }
 
-// actOnDestination answers POST /v1/streams/{id}/destinations/{name}:{action}. Patterns of net/http take whole segments
-// only, so that the action is cut off here.
-func (s *Server) actOnDestination(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	name, ok := strings.CutSuffix(r.PathValue("action"), retryAction)
+// showStream answers GET /v1/streams/{stream}.
+func (s *Server) showStream(_ context.Context, in *OnStream) (*body[control.StreamStatus], error) {
+	stream, ok := s.Source.Stream(in.Stream)
 	if !ok {
-		writeProblem(w, ActionNotFound, "A destination has one action: POST …/destinations/NAME:retry.")
-		return
+		return nil, errNoStream()
 	}
-	if !s.mayRetry(r) {
-		writeProblem(w, LocalOnly, "A retry can be asked for only on the machine on which simulcart runs, at http://localhost.")
-		return
+	return &body[control.StreamStatus]{whole(stream)}, nil
+}
+
+// OnDestination is a request that acts on a destination. Patterns of net/http take whole segments only, so that the action is
+// cut off here.
+type OnDestination struct {
+	OnStream
+
+	Action string `path:"action" doc:"the destination's name, and :retry" example:"tiktok:retry"`
+}
+
+// retry answers POST /v1/streams/{stream}/destinations/{name}:retry.
+func (s *Server) retry(_ context.Context, in *OnDestination) (*struct{}, error) {
+	name, ok := strings.CutSuffix(in.Action, retryAction)
+	if !ok {
+		return nil, newProblem(ActionNotFound, "A destination has one action: POST …/destinations/NAME:retry.")
 	}
-	switch err := s.Source.Retry(id, name); {
+	switch err := s.Source.Retry(in.Stream, name); {
 	case err == nil:
-		s.logger().Info("retry asked for", "stream", id, "output", name, "remote", r.RemoteAddr)
-		w.WriteHeader(http.StatusAccepted)
+		s.logger().Info("retry asked for", "stream", in.Stream, "output", name)
+		return nil, nil
 	case errors.Is(err, control.ErrNoStream):
-		writeProblem(w, StreamNotFound, "There is no such stream. GET /v1/streams lists all of them.")
+		return nil, errNoStream()
 	case errors.Is(err, control.ErrNoDestination):
-		writeProblem(w, DestinationNotFound, "The stream has no such destination. GET /v1/streams/ID lists all of them.")
+		return nil, newProblem(DestinationNotFound, "The stream has no such destination. GET /v1/streams/ID lists all of them.")
 	default:
-		s.logger().Error("retry", "stream", id, "output", name, "err", err)
-		writeProblem(w, Internal, "The retry could not be asked for. The log says why.")
+		s.logger().Error("retry", "stream", in.Stream, "output", name, "err", err)
+		return nil, newProblem(Internal, "The retry could not be asked for. The log says why.")
 	}
 }
 
-// mayRetry says whether who sent r may change something: everybody with OpenRetry, else a client on this machine. A proxy
-// on this machine speaks for others, and a name that some page made point here is not ours: neither counts as local.
-func (s *Server) mayRetry(r *http.Request) bool {
-	if s.OpenRetry {
-		return true
+// refuseRetry says why who sent r may not ask for a retry; nil where they may: with an admin's token, and where there are no
+// tokens, on this machine or with OpenRetry.
+func (s *Server) refuseRetry(r *http.Request, stream string) *Problem {
+	if s.Access != nil && s.Access.HasTokens() {
+		return s.refuse(r, access.Administer, stream)
 	}
+	if s.OpenRetry || isLocal(r) {
+		return nil
+	}
+	return newProblem(LocalOnly, "A retry can be asked for only on the machine on which simulcart runs, at http://localhost.")
+}
+
+// isLocal says whether r comes from this machine. A proxy on this machine speaks for others, and a name that some page made
+// point here is not ours: neither counts as local.
+func isLocal(r *http.Request) bool {
 	for _, forwarded := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
 		if r.Header.Get(forwarded) != "" {
 			return false
@@ -103,13 +157,20 @@ func whole(s control.StreamStatus) control.StreamStatus {
 	s.Tracks = orEmpty(s.Tracks)
 	s.Ingest.Frames = orNone(s.Ingest.Frames)
 	s.Ingest.Dropped = orNone(s.Ingest.Dropped)
+	s.Overlays.Played = wholeCarried(s.Overlays.Played)
 	s.Destinations = orEmpty(slices.Clone(s.Destinations))
 	for i := range s.Destinations {
 		d := &s.Destinations[i]
 		d.Skipped = orNone(d.Skipped)
 		d.Failures = orNone(d.Failures)
+		d.Overlays = wholeCarried(d.Overlays)
 	}
 	return s
+}
+
+func wholeCarried(c control.CarriedStatus) control.CarriedStatus {
+	c.States, c.Repeats, c.Bytes, c.Reduced = orNone(c.States), orNone(c.Repeats), orNone(c.Bytes), orNone(c.Reduced)
+	return c
 }
 
 // orEmpty gives list, or an empty one for nil.
@@ -126,16 +187,4 @@ func orNone(counts map[string]uint64) map[string]uint64 {
 		return map[string]uint64{}
 	}
 	return counts
-}
-
-// writeJSON answers 200 with v as JSON. It encodes before it answers: a value that JSON cannot say (a NaN, say) is a fault of ours,
-// and the client is told so.
-func (s *Server) writeJSON(w http.ResponseWriter, r *http.Request, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		s.logger().Error("encode status", "path", r.URL.Path, "err", err)
-		writeProblem(w, Internal, "The status cannot be shown. The log says why.")
-		return
-	}
-	writeBody(w, http.StatusOK, jsonType, body)
 }

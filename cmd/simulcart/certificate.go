@@ -11,20 +11,19 @@ type certificate struct {
 	current atomic.Pointer[tls.Certificate]
 }
 
-// loadCertificate reads a certificate chain and its key, both PEM.
-func loadCertificate(cert, key string) (*certificate, error) {
-	c := &certificate{}
-	return c, c.reload(cert, key)
-}
-
 // reload reads the files anew; on an error the old certificate stays.
 func (c *certificate) reload(cert, key string) error {
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
-		return fmt.Errorf("read rtmps certificate: %w", err)
+		return fmt.Errorf("read certificate %s: %w", cert, err)
 	}
 	c.current.Store(&pair)
 	return nil
+}
+
+// config gives the settings of a listener that shows the certificate, whatever protocol is on top.
+func (c *certificate) config() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
 }
 
 // get is tls.Config.GetCertificate.

@@ -15,6 +15,7 @@ import (
 	"github.com/simulcart/simulcart/config"
 	"github.com/simulcart/simulcart/control"
 	"github.com/simulcart/simulcart/ingest"
+	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/sandbox"
 )
 
@@ -33,6 +34,7 @@ type demoCommand struct {
 	HTTP    string `name:"http" default:":8080" help:"Where the status page is."`
 	Metrics string `default:"127.0.0.1:9464" help:"Where Prometheus reads."`
 	Key     string `help:"The stream key; without one a random key is made." env:"SIMULCART_DEMO_KEY"`
+	Token   string `help:"The API's token; without one a random token is made." env:"SIMULCART_DEMO_TOKEN"`
 	NoCard  bool   `help:"Leave out the test card, and wait for an encoder."`
 }
 
@@ -41,17 +43,20 @@ func (d *demoCommand) Run(ctx context.Context, out io.Writer, stderr stderrWrite
 	c := config.Default()
 	c.RTMP.Listen, c.HTTP.Listen, c.Metrics.Listen = d.RTMP, d.HTTP, d.Metrics
 	c.AllowPrivateDestinations = true // the sandbox is on loopback
+	for _, secret := range []*string{&d.Key, &d.Token} {
+		if *secret == "" {
+			*secret = rand.Text() // 130 random bits
+		}
+	}
+	c.Tokens = []config.Token{{Name: "demo", Token: config.NewSecret(d.Token), Role: config.Admin}}
 	log := newLogger(stderr, c.Log)
 	n, err := newNode(c, log)
 	if err != nil {
 		return err
 	}
-	if d.Key == "" {
-		d.Key = rand.Text() // 130 random bits
-	}
 	stream := control.Stream{
 		Key: access.DigestOf(d.Key), Public: true, Ingest: ingest.Options{Hold: demoHold, OnEnd: ingest.HoldSession},
-		Destinations: make(map[string]control.Destination),
+		Destinations: make(map[string]control.Destination), Catalog: demoProducts(),
 	}
 	var beside []func(context.Context) error
 	for _, platform := range demoPlatforms {
@@ -77,6 +82,22 @@ func (d *demoCommand) Run(ctx context.Context, out io.Writer, stderr stderrWrite
 	n.extra = map[string]control.Stream{demoStream: stream}
 	d.welcome(out, n)
 	return n.run(ctx, beside...)
+}
+
+// demoProducts are there to be shown at once.
+func demoProducts() []*overlay.Product {
+	product := func(id, english, german string, euro, dollar int64) *overlay.Product {
+		return &overlay.Product{
+			ID: id, Title: []overlay.Text{{Lang: "en", Text: english}, {Lang: "de", Text: german}},
+			Price: []overlay.Money{{Amount: euro, Currency: "EUR"}, {Amount: dollar, Currency: "USD"}},
+			Avail: overlay.InStock, Link: "https://shop.example.com/p/" + id,
+		}
+	}
+	return []*overlay.Product{
+		product("dress", "Linen summer dress", "Sommerkleid aus Leinen", 2499, 2799),
+		product("hat", "Straw hat", "Strohhut", 1950, 2150),
+		product("mug", "Stoneware mug", "Becher aus Steinzeug", 1200, 1350),
+	}
 }
 
 // sandboxDestination starts a receiver on a free port of loopback, and gives the destination that leads to it.
@@ -119,8 +140,14 @@ func (d *demoCommand) welcome(out io.Writer, n *node) {
   Metrics    http://%s/metrics
   Play       rtmp://%s/live/%s
 
-A test card plays until your encoder comes. Both destinations are sandboxes on this machine: nothing leaves it.
+  Overlays   export SIMULCART_SERVER=http://%s SIMULCART_TOKEN=%s
+             simulcart overlay show dress     (or hat, mug; simulcart overlay hide)
+             simulcart overlay tail rtmp://%s/live/%s
+  API        http://%s/docs
+
+The status page asks for the token above. A test card plays until your encoder comes. Both destinations are sandboxes on this machine: nothing leaves it.
 Press Ctrl-C to end.
 
-`, address(n.rtmpListener), d.Key, address(n.httpListener), address(n.metricsListener), address(n.rtmpListener), demoStream)
+`, address(n.rtmpListener), d.Key, address(n.httpListener), address(n.metricsListener), address(n.rtmpListener), demoStream,
+		address(n.httpListener), d.Token, address(n.rtmpListener), demoStream, address(n.httpListener))
 }

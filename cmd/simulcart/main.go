@@ -89,14 +89,22 @@ func (c *checkCommand) Run(out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	desired, err := desiredOf(cfg) // which reads the products
+	if err != nil {
+		return err
+	}
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(out, "warning:", w)
+	}
+	products := len(desired.Catalog)
+	for _, s := range desired.Streams {
+		products += len(s.Catalog)
 	}
 	destinations := 0
 	for _, s := range cfg.Streams {
 		destinations += len(s.Destinations)
 	}
-	fmt.Fprintf(out, "%s: ok: %d streams, %d destinations\n", c.File, len(cfg.Streams), destinations)
+	fmt.Fprintf(out, "%s: ok: %d streams, %d destinations, %d products\n", c.File, len(cfg.Streams), destinations, products)
 	return nil
 }
 

@@ -38,11 +38,13 @@ type node struct {
 	controller *control.Controller
 	rtmp       *rtmpin.Server
 	web        *web.Server
-	certs      *certificate              // of rtmps; nil without
+	rtmpsCert  *certificate              // nil without rtmps
+	httpsCert  *certificate              // nil without https
 	extra      map[string]control.Stream // beside those of the configuration: the demonstration's
 
-	rtmpListener, rtmpsListener, httpListener, metricsListener net.Listener // nil: off
-	ready                                                      atomic.Bool
+	rtmpListener, rtmpsListener, httpListener, httpsListener, metricsListener net.Listener // nil: off
+
+	ready atomic.Bool
 }
 
 // newNode wires a gateway and opens its listeners, so that a port in use is known at once.
@@ -57,10 +59,13 @@ func newNode(c *config.Config, log *slog.Logger) (*node, error) {
 		Outputs: constructors(dialer, log), Budget: outputs.NewBudget(attemptsPerSecond, attemptsAtOnce), Refusals: refusals,
 	}
 	n.rtmp = &rtmpin.Server{
-		Gate: n.gate, Registry: registry, Log: log, Play: player(hub), Refusals: refusals,
+		Gate: n.gate, Registry: registry, Log: log, Play: player(hub, n.controller.Played), Refusals: refusals,
 		Lobby: rtmpin.Lobby{PerAddress: c.Limits.UnauthenticatedPerIP, InAll: c.Limits.Unauthenticated},
 	}
-	n.web = &web.Server{Source: n.controller, Log: log, Version: buildVersion(), Debug: c.Debug, Ready: n.isReady}
+	n.web = &web.Server{
+		Source: n.controller, Overlays: n.controller, Access: registry,
+		Log: log, Version: buildVersion(), Debug: c.Debug, Ready: n.isReady,
+	}
 	if err := n.listen(); err != nil {
 		n.closeListeners()
 		return nil, err
@@ -86,6 +91,7 @@ func (n *node) listen() error {
 		{"rtmp", n.config.RTMP.Listen, &n.rtmpListener},
 		{"rtmps", n.config.RTMPS.Listen, &n.rtmpsListener},
 		{"http", n.config.HTTP.Listen, &n.httpListener},
+		{"https", n.config.HTTPS.Listen, &n.httpsListener},
 		{"metrics", n.config.Metrics.Listen, &n.metricsListener},
 	} {
 		if l.address == "" {
@@ -97,16 +103,34 @@ func (n *node) listen() error {
 		}
 		*l.to = opened
 	}
-	if n.rtmpsListener == nil {
-		return nil
+	return n.certificates(n.config)
+}
+
+// certificates reads those that the listeners show, for the first time or anew. On an error those that were read stay.
+func (n *node) certificates(c *config.Config) error {
+	for _, l := range []struct {
+		listener net.Listener
+		files    config.TLSListener
+		to       **certificate
+	}{
+		{n.rtmpsListener, c.RTMPS, &n.rtmpsCert},
+		{n.httpsListener, c.HTTPS, &n.httpsCert},
+	} {
+		if l.listener == nil || l.files.Listen == "" {
+			continue
+		}
+		if *l.to == nil {
+			*l.to = &certificate{}
+		}
+		if err := (*l.to).reload(l.files.Cert, l.files.Key); err != nil {
+			return err
+		}
 	}
-	var err error
-	n.certs, err = loadCertificate(n.config.RTMPS.Cert, n.config.RTMPS.Key)
-	return err
+	return nil
 }
 
 func (n *node) closeListeners() {
-	for _, l := range []net.Listener{n.rtmpListener, n.rtmpsListener, n.httpListener, n.metricsListener} {
+	for _, l := range []net.Listener{n.rtmpListener, n.rtmpsListener, n.httpListener, n.httpsListener, n.metricsListener} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -161,23 +185,31 @@ func (n *node) serve(spawn func(func(context.Context) error)) {
 		spawn(func(ctx context.Context) error { return n.rtmp.Serve(ctx, l, nil) })
 	}
 	if l := n.rtmpsListener; l != nil {
-		secure := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: n.certs.get}
-		spawn(func(ctx context.Context) error { return n.rtmp.Serve(ctx, l, secure) })
+		spawn(func(ctx context.Context) error { return n.rtmp.Serve(ctx, l, n.rtmpsCert.config()) })
 	}
+	public := n.web.Handler()
 	if l := n.httpListener; l != nil {
-		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, n.web.Handler(), n.log) })
+		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, nil, public, n.log) })
+	}
+	if l := n.httpsListener; l != nil {
+		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, n.httpsCert.config(), public, n.log) })
 	}
 	if l := n.metricsListener; l != nil {
-		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, n.web.Operations(), n.log) })
+		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, nil, n.web.Operations(), n.log) })
 	}
 }
 
-// serveHTTP serves until ctx ends.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+// serveHTTP serves until ctx ends, with secure behind TLS and by HTTP/2 too.
+func serveHTTP(ctx context.Context, l net.Listener, secure *tls.Config, h http.Handler, log *slog.Logger) error {
 	server := web.HTTPServer(h, log)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	serve := server.Serve
+	if secure != nil {
+		server.TLSConfig = secure
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve http on %s: %w", l.Addr(), err)
 	}
 	return nil
@@ -189,7 +221,7 @@ func (n *node) announce() {
 	for _, l := range []struct {
 		key string
 		l   net.Listener
-	}{{"rtmp", n.rtmpListener}, {"rtmps", n.rtmpsListener}, {"http", n.httpListener}, {"metrics", n.metricsListener}} {
+	}{{"rtmp", n.rtmpListener}, {"rtmps", n.rtmpsListener}, {"http", n.httpListener}, {"https", n.httpsListener}, {"metrics", n.metricsListener}} {
 		if l.l != nil {
 			attrs = append(attrs, l.key, l.l.Addr().String())
 		}
@@ -225,10 +257,8 @@ func (n *node) reload(life context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if n.certs != nil && c.RTMPS.Listen != "" {
-		if err := n.certs.reload(c.RTMPS.Cert, c.RTMPS.Key); err != nil {
-			return err
-		}
+	if err := n.certificates(c); err != nil {
+		return err
 	}
 	if err := n.controller.Apply(life, desired); err != nil {
 		return err
@@ -249,6 +279,7 @@ func needRestart(old, now *config.Config) []string {
 		{"rtmp.listen", old.RTMP == now.RTMP},
 		{"rtmps.listen", old.RTMPS.Listen == now.RTMPS.Listen},
 		{"http.listen", old.HTTP == now.HTTP},
+		{"https.listen", old.HTTPS.Listen == now.HTTPS.Listen},
 		{"metrics.listen", old.Metrics == now.Metrics},
 		{"log", old.Log == now.Log},
 		{"debug", old.Debug == now.Debug},

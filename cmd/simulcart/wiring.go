@@ -18,21 +18,24 @@ import (
 
 // constructors is the table of outputs that push, by the scheme of their URL. A new kind of output is a line here.
 func constructors(dialer *outputs.Dialer, log *slog.Logger) map[string]control.Constructor {
-	push := func(name string, d control.Destination, p outputs.Profile, progress *outputs.Progress) (outputs.Output, error) {
-		return newPush(name, d, p, progress, dialer, log)
-	}
+	push := func(a control.Assignment) (outputs.Output, error) { return newPush(a, dialer, log) }
 	return map[string]control.Constructor{"rtmp": push, "rtmps": push}
 }
 
 // newPush makes an RTMP destination from its settings and its platform's profile.
-func newPush(name string, d control.Destination, p outputs.Profile, progress *outputs.Progress, dialer *outputs.Dialer, log *slog.Logger) (outputs.Output, error) {
+func newPush(a control.Assignment, dialer *outputs.Dialer, log *slog.Logger) (outputs.Output, error) {
+	d, p := a.Destination, a.Profile
 	url, err := rtmp.ParseURL(d.Server.Reveal())
 	if err != nil {
 		return nil, err
 	}
 	push := &rtmpout.Push{
-		Name: name, URL: url, Key: d.Key, Dialer: dialer, Progress: progress, Log: log,
+		Name: a.Name, URL: url, Key: d.Key, Dialer: dialer, Progress: a.Progress, Log: log,
 		ChunkSize: p.ChunkSize, Coalesce: p.Coalesce, Plain: !p.Enhanced,
+		Overlays: p.Overlays, View: &d.View, PassData: d.PassData, Carried: a.Carried,
+	}
+	if d.Overlays != nil {
+		push.Overlays = *d.Overlays
 	}
 	if d.ChunkSize != 0 {
 		push.ChunkSize = d.ChunkSize
@@ -64,14 +67,17 @@ func trust(t control.TLS) (*tls.Config, error) {
 }
 
 // player serves RTMP play from the hub: ingest/rtmp.Server hands its players to it.
-func player(hub *relay.Hub) func(ctx context.Context, stream string, conn *rtmp.Conn, r *rtmp.Request) error {
+func player(hub *relay.Hub, played func(stream string) *outputs.Carried) func(ctx context.Context, stream string, conn *rtmp.Conn, r *rtmp.Request) error {
 	return func(ctx context.Context, stream string, conn *rtmp.Conn, r *rtmp.Request) error {
 		s := hub.Stream(stream)
 		if !s.Snapshot().Live {
 			_ = r.Reject(rtmp.CodePlayNotFound, "the stream is not live: try again in a moment")
 			return conn.Close()
 		}
-		play := &rtmpout.Play{Request: r, Conn: conn, Output: playOutput}
+		play := &rtmpout.Play{
+			Request: r, Conn: conn, Output: playOutput,
+			Overlays: outputs.CarriesSEI | outputs.CarriesAMF, Carried: played(stream),
+		}
 		if err := play.Run(ctx, s); err != nil {
 			return fmt.Errorf("play %s: %w", stream, err)
 		}
