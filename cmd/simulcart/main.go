@@ -22,10 +22,12 @@ var version = ""
 
 // commandLine is everything that can be typed.
 type commandLine struct {
-	Serve   serveCommand   `cmd:"" help:"Run the gateway with a configuration file, until SIGTERM or SIGINT. SIGHUP and changes of the file are applied while it runs."`
-	Demo    demoCommand    `cmd:"" help:"Run the gateway without a configuration: one stream with a random key, a test card, and two sandbox destinations."`
-	Check   checkCommand   `cmd:"" help:"Check a configuration file: each fault with file, line, key and reason. Exit code 0 if there is none, 1 otherwise."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" help:"Run the gateway with a configuration file, until SIGTERM or SIGINT. SIGHUP and changes of the file are applied while it runs."`
+	Demo     demoCommand     `cmd:"" help:"Run the gateway without a configuration: one stream with a random key, a test card, and two sandbox destinations."`
+	Check    checkCommand    `cmd:"" help:"Check a configuration file: each fault with file, line, key and reason. Exit code 0 if there is none, 1 otherwise."`
+	Products productsCommand `cmd:"" help:"The products that can be shown: import a file, list, delete."`
+	Overlay  overlayCommand  `cmd:"" help:"What is shown over the picture: show, update, hide, clear, state, and tail for what partners get."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 func main() {

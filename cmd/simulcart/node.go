@@ -227,6 +227,7 @@ func (n *node) announce() {
 		}
 	}
 	n.log.Info("simulcart is ready", attrs...)
+	n.log.Info("products of the API and all cues are kept in memory: a restart loses them")
 }
 
 // drain lets go in order: no new publishers, those that are here are asked to reconnect, sessions end, destinations get the

@@ -1,0 +1,324 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/simulcart/simulcart/control"
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/overlay"
+	"github.com/simulcart/simulcart/wire/flv"
+	"github.com/simulcart/simulcart/wire/rtmp"
+	"github.com/simulcart/simulcart/wire/sei"
+)
+
+// tailCommand is simulcart overlay tail.
+type tailCommand struct {
+	Source string        `arg:"" help:"rtmp:// or rtmps:// address to play, or an FLV file; - for FLV on standard input."`
+	For    time.Duration `help:"End after this time; by default with the stream."`
+	JSON   bool          `name:"json" help:"One JSON object for each state."`
+	CA     string        `name:"ca" type:"existingfile" placeholder:"FILE" help:"PEM certificates to trust for rtmps, instead of the system's."`
+}
+
+// Run reads the source until its end.
+func (c *tailCommand) Run(ctx context.Context, out io.Writer) error {
+	if c.For > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.For)
+		defer cancel()
+	}
+	next, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	t := &tail{out: out, json: c.JSON, frames: make(map[int64]int)}
+	for {
+		tag, err := next()
+		if err != nil {
+			t.finish()
+			if errors.Is(err, io.EOF) || ctx.Err() != nil {
+				return t.err
+			}
+			return err
+		}
+		if t.take(tag); t.err != nil {
+			return t.err
+		}
+	}
+}
+
+// open gives what reads the next tag of the source; io.EOF is its end.
+func (c *tailCommand) open(ctx context.Context) (next func() (flv.Tag, error), err error) {
+	if strings.Contains(c.Source, "://") {
+		return c.play(ctx)
+	}
+	var file io.Reader = os.Stdin
+	if c.Source != "-" {
+		f, err := os.Open(c.Source)
+		if err != nil {
+			return nil, fmt.Errorf("read FLV: %w", err)
+		}
+		context.AfterFunc(ctx, func() { _ = f.Close() })
+		file = f
+	}
+	return flv.NewReader(file).Next, nil
+}
+
+// openTime bounds the dialogue until a server plays.
+const openTime = 10 * time.Second
+
+// play opens an RTMP connection and plays.
+func (c *tailCommand) play(ctx context.Context) (next func() (flv.Tag, error), err error) {
+	at := strings.LastIndexByte(c.Source, '/')
+	u, err := rtmp.ParseURL(c.Source[:at])
+	if err != nil {
+		return nil, fmt.Errorf("the address: %w: write rtmp://HOST/live/STREAM", err)
+	}
+	dialer := &net.Dialer{Timeout: openTime}
+	nc, err := dialer.DialContext(ctx, "tcp", u.Address())
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	context.AfterFunc(ctx, func() { _ = nc.Close() })
+	if u.TLS {
+		secure, err := c.trust(u)
+		if err != nil {
+			return nil, err
+		}
+		nc = tls.Client(nc, secure)
+	}
+	_ = nc.SetDeadline(time.Now().Add(openTime))
+	if err := rtmp.OfferHandshake(nc); err != nil {
+		return nil, fmt.Errorf("RTMP handshake: %w", err)
+	}
+	conn := rtmp.NewConn(nc)
+	if _, err := conn.Connect(rtmp.Offer{URL: u, Play: true}); err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	if _, err := conn.Play(c.Source[at+1:]); err != nil {
+		return nil, fmt.Errorf("play: %w: is the stream live, and may you play it?", err)
+	}
+	conn.Authorise()
+	_ = nc.SetDeadline(time.Time{})
+	return func() (flv.Tag, error) { return nextTag(conn) }, nil
+}
+
+// trust gives the TLS settings for the server at u.
+func (c *tailCommand) trust(u rtmp.URL) (*tls.Config, error) {
+	name, _, err := net.SplitHostPort(u.Address())
+	if err != nil {
+		return nil, fmt.Errorf("the address: %w", err)
+	}
+	settings := control.TLS{ServerName: name}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read --ca: %w", err)
+		}
+		settings.CA = string(pem)
+	}
+	return trust(settings)
+}
+
+// nextTag reads the next media or data message.
+func nextTag(conn *rtmp.Conn) (flv.Tag, error) {
+	for {
+		m, err := conn.ReadMessage()
+		if err != nil {
+			return flv.Tag{}, err
+		}
+		switch m.Type {
+		case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeData:
+			return flv.Tag{Type: flv.TagType(m.Type), Timestamp: m.Timestamp, Body: m.Payload}, nil
+		case rtmp.TypeCommand:
+			cmd, err := rtmp.ParseCommand(m)
+			if err != nil {
+				return flv.Tag{}, err
+			}
+			if status, ok := rtmp.StatusOf(cmd); ok && status.Code == rtmp.CodeUnpublishNotify {
+				return flv.Tag{}, io.EOF
+			}
+		}
+	}
+}
+
+// tail tells of each overlay state in a stream where it sits, and what is wrong with it.
+type tail struct {
+	out  io.Writer
+	json bool
+	err  error // of writing
+
+	demuxer flv.Demuxer
+	number  int           // of pictures so far
+	frames  map[int64]int // number of the recent pictures by their PTS in ms
+	order   []int64       // of frames, by age
+	early   []*sighting   // onTextData whose picture has not come
+	newest  map[string]int64
+	stream  string
+	known   map[int64]string // the cards of the recent states by seq, as JSON
+	counts  struct{ states, repeats, faults int }
+}
+
+// recent bounds what is remembered of pictures and states.
+const recent = 256
+
+// sighting is one copy of a state.
+type sighting struct {
+	Carriage string           `json:"carriage"`
+	PTS      int64            `json:"pts_ms"`          // of its carrier, on the stream's clock
+	Frame    int              `json:"frame,omitempty"` // of the picture that it sits on, in decode order, from 1; 0: none
+	Bytes    int              `json:"bytes"`
+	Repeat   bool             `json:"repeat"`
+	Faults   []string         `json:"faults,omitempty"`
+	State    *overlay.Message `json:"state,omitempty"`
+	From     *float64         `json:"from_ms,omitempty"` // PTS from which the state holds, by at and now
+}
+
+// take takes the next tag.
+func (t *tail) take(tag flv.Tag) {
+	if tag.Type == flv.TagData {
+		if text, err := flv.ParseText(tag.Body); err == nil {
+			t.text(tag.Timestamp, text)
+			return
+		}
+	}
+	got, err := t.demuxer.Demux(tag)
+	if err != nil || got.Frame == nil || !got.Frame.Track.Codec.IsVideo() {
+		return
+	}
+	f := got.Frame
+	t.number++
+	pts := f.PTS.Ticks(1000)
+	t.remember(pts)
+	for payload, err := range sei.Payloads(f.Track.Codec, f.Data) {
+		if err == nil {
+			t.tell(t.look("sei", pts, payload, t.number))
+		}
+	}
+	t.match(pts)
+}
+
+// text takes an onTextData message: it sits on the picture with its time, which may be to come.
+func (t *tail) text(at int64, text []byte) {
+	s := t.look("amf", at, text, t.frames[at])
+	if s.Frame == 0 {
+		t.early = append(t.early, s)
+		return
+	}
+	t.tell(s)
+}
+
+// match finds the messages whose picture has come, and gives up those that wait too long.
+func (t *tail) match(pts int64) {
+	rest := t.early[:0]
+	for _, s := range t.early {
+		switch {
+		case s.PTS == pts:
+			s.Frame = t.number
+			t.tell(s)
+		case len(t.early) > recent || pts > s.PTS+1000:
+			s.Faults = append(s.Faults, "no picture has its time")
+			t.tell(s)
+		default:
+			rest = append(rest, s)
+		}
+	}
+	t.early = rest
+}
+
+func (t *tail) remember(pts int64) {
+	t.frames[pts] = t.number
+	t.order = append(t.order, pts)
+	if len(t.order) > recent {
+		delete(t.frames, t.order[0])
+		t.order = t.order[1:]
+	}
+}
+
+// look reads a copy of a state and says what is wrong with it.
+func (t *tail) look(carriage string, pts int64, text []byte, frame int) *sighting {
+	s := &sighting{Carriage: carriage, PTS: pts, Frame: frame, Bytes: len(text)}
+	m, err := overlay.ParseMessage(text)
+	if err != nil {
+		s.Faults = append(s.Faults, err.Error())
+		return s
+	}
+	s.State = m
+	from := float64(pts) + float64(m.At-m.Now)/90
+	s.From = &from
+	if t.newest == nil || t.stream != m.Stream {
+		t.newest, t.stream, t.known = make(map[string]int64), m.Stream, make(map[int64]string)
+	}
+	newest := t.newest[carriage]
+	s.Repeat = m.Seq == newest
+	if m.Seq < newest {
+		s.Faults = append(s.Faults, fmt.Sprintf("seq went back from %d", newest))
+	}
+	if !s.Repeat && newest > 0 && m.Now != m.At && m.Seq > newest {
+		s.Faults = append(s.Faults, "its first copy was not seen")
+	}
+	t.newest[carriage] = max(newest, m.Seq)
+	shown, _ := json.Marshal(m.Show) // it was read from JSON
+	if before, ok := t.known[m.Seq]; ok && before != string(shown) {
+		s.Faults = append(s.Faults, "another copy of this seq shows something else")
+	}
+	if len(t.known) > recent {
+		clear(t.known)
+	}
+	t.known[m.Seq] = string(shown)
+	return s
+}
+
+// tell prints a copy of a state.
+func (t *tail) tell(s *sighting) {
+	if s.Repeat {
+		t.counts.repeats++
+	} else if s.State != nil {
+		t.counts.states++
+	}
+	t.counts.faults += len(s.Faults)
+	if t.json {
+		t.print(json.NewEncoder(t.out).Encode(s))
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-10s frame %-6d %s", media.FromTicks(s.PTS, 1000), s.Frame, s.Carriage)
+	if s.State != nil {
+		kind := "state "
+		if s.Repeat {
+			kind = "repeat"
+		}
+		fmt.Fprintf(&b, "  %s %d of %s, %d bytes: %s", kind, s.State.Seq, s.State.Stream, s.Bytes, cards(s.State))
+	}
+	for _, fault := range s.Faults {
+		b.WriteString("\n  FAULT: " + fault)
+	}
+	_, err := fmt.Fprintln(t.out, b.String())
+	t.print(err)
+}
+
+func (t *tail) print(err error) {
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+// finish tells what waits, and sums up.
+func (t *tail) finish() {
+	for _, s := range t.early {
+		s.Faults = append(s.Faults, "no picture has its time")
+		t.tell(s)
+	}
+	if !t.json {
+		_, err := fmt.Fprintf(t.out, "%d pictures, %d states, %d repeats, %d faults\n", t.number, t.counts.states, t.counts.repeats, t.counts.faults)
+		t.print(err)
+	}
+}
