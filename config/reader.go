@@ -247,16 +247,16 @@ func (r *reader) number(dst *int, lo, hi int) func(value) {
 	}
 }
 
-// duration reads a time span with its unit, from lo to hi.
-func (r *reader) duration(dst *time.Duration, lo, hi time.Duration) func(value) {
-	want := fmt.Sprintf("a time from %gs to %gs", lo.Seconds(), hi.Seconds())
+// duration reads a time span with its unit, up to most.
+func (r *reader) duration(dst *time.Duration, most time.Duration) func(value) {
+	want := fmt.Sprintf("a time from 0s to %gs", most.Seconds())
 	return func(v value) {
 		s, ok := r.scalar(v, want)
 		if !ok {
 			return
 		}
 		d, err := time.ParseDuration(s.text)
-		if err == nil && d >= lo && d <= hi {
+		if err == nil && d >= 0 && d <= most {
 			*dst = d
 			return
 		}

@@ -24,7 +24,7 @@ func (r *reader) config(v value, c *Config) {
 		"debug":                      r.flag(&c.Debug),
 		"allow_private_destinations": r.flag(&c.AllowPrivateDestinations),
 		"limits":                     func(v value) { r.limits(v, &c.Limits) },
-		"drain":                      r.duration(&c.Drain, 0, 5*time.Minute),
+		"drain":                      r.duration(&c.Drain, 5*time.Minute),
 		"streams":                    func(v value) { r.streams(v, c) },
 	})
 }

@@ -31,12 +31,12 @@ func (r *reader) stream(v value) Stream {
 	r.section(v, fields{
 		"key":            r.secret(&s.Key, "the publish key", checkStreamKey),
 		"key_file":       r.keyFile(&s.Key, checkStreamKey),
-		"hold":           r.duration(&s.Hold, 0, 1800*time.Second),
+		"hold":           r.duration(&s.Hold, 1800*time.Second),
 		"on_end":         choice(r, &s.OnEnd, endPolicies[:]),
 		"policy":         choice(r, &s.Policy, takeoverPolicies[:]),
 		"public":         r.flag(&s.Public),
 		"catalog":        r.catalog(&s.Catalog),
-		"encoder_delay":  r.duration(&s.EncoderDelay, 0, 10*time.Second),
+		"encoder_delay":  r.duration(&s.EncoderDelay, 10*time.Second),
 		"trust_overlays": r.flag(&s.TrustOverlays),
 		"destinations": func(v value) {
 			r.named(v, func(name string, v value) {
@@ -69,7 +69,7 @@ func (r *reader) destination(v value) Destination {
 		"url":        r.secret(&d.URL, "a URL such as rtmp://host/app", checkURL),
 		"key":        r.secret(&d.Key, "the stream key that the platform gave", checkDestinationKey),
 		"key_file":   r.keyFile(&d.Key, checkDestinationKeyFile),
-		"coalesce":   optional(&d.Coalesce, func(t *time.Duration) func(value) { return r.duration(t, 0, time.Second) }),
+		"coalesce":   optional(&d.Coalesce, func(t *time.Duration) func(value) { return r.duration(t, time.Second) }),
 		"chunk_size": optional(&d.ChunkSize, func(n *int) func(value) { return r.number(n, 128, 16777215) }),
 		"enhanced":   optional(&d.Enhanced, r.flag),
 		"overlays":   optional(&d.Overlays, func(s *string) func(value) { return r.word(s, carriages) }),

@@ -19,11 +19,11 @@ const scrapesAtOnce = 8
 // with the reason of Ready) and, with Debug, /debug/pprof/. It belongs on a listener that the public does not reach.
 func (s *Server) Operations() http.Handler {
 	mux := http.NewServeMux()
-	handle(mux, "GET", "/metrics", allowRead, s.metrics())
-	handle(mux, "GET", "/healthz", allowRead, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	serveRead(mux, "/metrics", s.metrics())
+	serveRead(mux, "/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		writeText(w, http.StatusOK, "ok")
 	}))
-	handle(mux, "GET", "/readyz", allowRead, http.HandlerFunc(s.readyz))
+	serveRead(mux, "/readyz", http.HandlerFunc(s.readyz))
 	if s.Debug {
 		// Without pprof.Cmdline: nobody needs the arguments of the process from here.
 		mux.HandleFunc("/debug/pprof/", pprof.Index)

@@ -434,6 +434,19 @@ func TestWithoutTokens(t *testing.T) {
 	}
 }
 
+// readAll hands over what comes, as it comes.
+func readAll(from io.Reader, to chan<- string) {
+	defer close(to)
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		to <- string(buffer[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
 func TestEvents(t *testing.T) {
 	s := newShop(t)
 	s.must("PUT", "/v1/streams/maria/products/dress", dress)
@@ -441,28 +454,21 @@ func TestEvents(t *testing.T) {
 	defer server.Close()
 	next := s.publish()
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+overlaysOf+"/events", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+overlaysOf+"/events", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+readerToken)
 	resp, err := http.DefaultClient.Do(r)
-	if err != nil || resp.Header.Get("Content-Type") != "text/event-stream" {
-		t.Fatalf("got %v, %v", resp, err)
+	if err != nil {
+		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Fatalf("got %q, want a stream of events", got)
+	}
 	lines := make(chan string, 100)
-	go func() {
-		defer close(lines)
-		buffer := make([]byte, 64<<10)
-		for {
-			n, err := resp.Body.Read(buffer)
-			lines <- string(buffer[:n])
-			if err != nil {
-				return
-			}
-		}
-	}()
+	go readAll(resp.Body, lines)
 	var told string
 	expect := func(what string) {
 		t.Helper()

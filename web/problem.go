@@ -104,10 +104,8 @@ type Fault struct {
 }
 
 // newProblem makes a problem document.
-func newProblem(c Code, detail string, faults ...Fault) *Problem {
-	return &Problem{
-		Type: "about:blank", Title: http.StatusText(c.Status()), Status: c.Status(), Detail: detail, Code: c.String(), Faults: faults,
-	}
+func newProblem(c Code, detail string) *Problem {
+	return &Problem{Type: "about:blank", Title: http.StatusText(c.Status()), Status: c.Status(), Detail: detail, Code: c.String()}
 }
 
 // Error gives the detail.

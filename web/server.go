@@ -126,8 +126,8 @@ func limitBody(h http.Handler) http.Handler {
 // refused where they come from a page of another site.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	handle(mux, "GET", "/{$}", allowRead, page(pageHTML))
-	handle(mux, "GET", "/docs", allowRead, page(docsHTML))
+	serveRead(mux, "/{$}", page(pageHTML))
+	serveRead(mux, "/docs", page(docsHTML))
 	s.register(mux)
 	mux.Handle("/", nothingHere(mux))
 
@@ -157,13 +157,12 @@ func nothingHere(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// handle registers h for one method of a path, and a problem document for all other methods. allow is the Allow header
-// of that document.
-func handle(mux *http.ServeMux, method, path, allow string, h http.Handler) {
-	refuse := problem(MethodNotAllowed, "This address takes "+allow+" only.")
-	mux.Handle(method+" "+path, h)
+// serveRead registers h for reading a path, and a problem document for all other methods.
+func serveRead(mux *http.ServeMux, path string, h http.Handler) {
+	refuse := problem(MethodNotAllowed, "This address takes "+allowRead+" only.")
+	mux.Handle("GET "+path, h)
 	mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", allow)
+		w.Header().Set("Allow", allowRead)
 		refuse.ServeHTTP(w, r)
 	})
 }
