@@ -20,13 +20,15 @@ type shown struct {
 func (cs cards) apply(c *change, at media.Time, products map[string]*Product) (cards, error) {
 	switch c.Action {
 	case Show:
-		return cs.show(c, at, products[c.Product])
+		return cs.show(c, at, c.product(products))
 	case Update:
 		return cs.update(c, at)
 	case Hide:
 		return slices.DeleteFunc(slices.Clone(cs), c.aims), nil
 	case Clear:
 		return nil, nil
+	case Annotate:
+		return cs, nil
 	}
 	return cs.refresh(c.Product, products[c.Product]), nil
 }
@@ -52,6 +54,14 @@ func (cs cards) show(c *change, at media.Time, p *Product) (cards, error) {
 		return cs, ErrSlots
 	}
 	return slices.Insert(slices.Clone(cs), i, card), nil
+}
+
+// product gives what a show shows; nil where the catalog lacks it.
+func (c *Change) product(catalog map[string]*Product) *Product {
+	if c.Given != nil {
+		return c.Given
+	}
+	return catalog[c.Product]
 }
 
 // showable says whether p can be on the wire: its link must fit there.

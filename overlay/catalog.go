@@ -103,7 +103,7 @@ func (t *Timeline) DeleteProduct(id string) (*Ticket, error) {
 	}
 	delete(t.products, id)
 	refused := func(c *change) bool {
-		if c.Action != Show || c.Product != id {
+		if c.Action != Show || c.Product != id || c.Given != nil {
 			return false
 		}
 		t.stats.Refused++

@@ -3,6 +3,7 @@ package overlay
 import (
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/simulcart/simulcart/media"
 )
@@ -12,15 +13,16 @@ type Action uint8
 
 // The actions.
 const (
-	Show    Action = iota // puts a product into a slot, in place of what is there
-	Update                // changes place, style or time of what is shown, which stays the same cue
-	Hide                  // empties a slot
-	Clear                 // empties all slots
-	refresh               // internal: the catalog has a new version of a product that is shown, or none any more
+	Show     Action = iota // puts a product into a slot, in place of what is there
+	Update                 // changes place, style or time of what is shown, which stays the same cue
+	Hide                   // empties a slot
+	Clear                  // empties all slots
+	Annotate               // gives the next state a text of the caller's own, once
+	refresh                // internal: the catalog has a new version of a product that is shown, or none any more
 	actions
 )
 
-var actionNames = [actions]string{"show", "update", "hide", "clear", "refresh"}
+var actionNames = [actions]string{"show", "update", "hide", "clear", "annotate", "refresh"}
 
 // String gives the name in the API.
 func (a Action) String() string { return nameOf(actionNames[:], uint8(a)) }
@@ -28,9 +30,9 @@ func (a Action) String() string { return nameOf(actionNames[:], uint8(a)) }
 // MarshalText gives the name in the API.
 func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalText reads a name of the API.
+// UnmarshalText reads the name of a change to what is visible, as the API has it.
 func (a *Action) UnmarshalText(text []byte) error {
-	return readName(actionNames[:refresh], text, (*uint8)(a))
+	return readName(actionNames[:Annotate], text, (*uint8)(a))
 }
 
 // Clock says how a change names its time. The set is closed.
@@ -56,12 +58,14 @@ type Change struct {
 	ID      string        // 1 to 64 of A-Za-z0-9_-; a change with an id that was taken before is the same change; empty: one is made
 	Action  Action        //
 	Product string        // for Show: which; for Update and Hide, where there is no Slot: the slots that show it
+	Given   *Product      // for Show: the product itself; nil: the catalog's
 	Slot    string        // at most 16 of a-z0-9-; empty: "main", or by the product
 	Pos     *Position     // nil: the lower third, for Update what it was
 	Style   string        // at most 16 of a-z0-9-; empty: "card", for Update what it was
 	TTL     time.Duration // how long from the frame on, 200 ms to 24 h; 0: until changed, for Update as before
 	When    When          //
 	Strict  bool          // rather not at all than late
+	Text    string        // for Annotate: 1 to MaxMeta bytes of UTF-8
 }
 
 const (
@@ -80,9 +84,13 @@ func (c *Change) Validate() error {
 		}
 	}
 	check(c.ID == "" || isToken(c.ID, streamChars, maxCueID), "id", "is "+quote(c.ID), cueRule)
-	check(c.Action < refresh, "action", "is unknown", "must be show, update, hide or clear")
+	check(c.Action < refresh, "action", "is unknown", "must be show, update, hide, clear or annotate")
 	check(c.Action != Show || c.Product != "", "product", "is missing", "must be a product's id")
 	check(len(c.Product) <= maxID, "product", "has "+strconv.Itoa(len(c.Product))+" bytes", "must be a product's id")
+	if c.Action == Annotate {
+		check(utf8.ValidString(c.Text), "metadata", "is no UTF-8", "must be text")
+		check(c.Text != "" && len(c.Text) <= MaxMeta, "metadata", "has "+strconv.Itoa(len(c.Text))+" bytes", "must have 1 to "+strconv.Itoa(MaxMeta))
+	}
 	check(c.Slot == "" || isToken(c.Slot, slotChars, 16), "slot", "is "+quote(c.Slot), slotRule)
 	if c.Pos != nil {
 		if f := c.Pos.fault(); f != nil {

@@ -34,6 +34,7 @@ const (
 	MaxWireLink    = 200         // a link or image link in it, in bytes
 	MaxWireTitle   = 80          // a title in it, in code points
 	MaxWireVariant = 40          // a variant in it, in code points
+	MaxMeta        = 1024        // a caller's own text, in bytes
 	MaxAmount      = int64(1e12) // of minor units
 )
 
@@ -50,6 +51,7 @@ var (
 	ErrNotShown  = errors.New("overlay: nothing is shown there to update")
 	ErrSlots     = errors.New("overlay: four slots are taken at that time: hide one first")
 	ErrPast      = errors.New("overlay: that media time has passed")
+	ErrMeta      = errors.New("overlay: that picture carries another text already: name another time")
 	ErrConflict  = errors.New("overlay: another change has that id")
 	ErrFull      = errors.New("overlay: too many changes wait: delete some")
 )

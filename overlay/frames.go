@@ -12,6 +12,7 @@ type plan struct {
 	taken   []*change
 	receipt Receipt
 	undo    session // as it was before
+	repeat  []byte  // the state's form from its second copy on
 }
 
 // before gives the overlay frame that belongs in front of f; nil where none does, which costs next to nothing. Once it is
@@ -128,16 +129,46 @@ func (t *Timeline) writeLocked(f *media.Frame, c *carrier, clock *frameClock) bo
 	}
 	t.queue = run.queue
 	if c.fresh {
-		run.queue, run.limit = t.waiting, never
-		t.waiting = nil
+		run.queue, run.limit = t.waitingLocked(run.meta != ""), never
 		for run.next() {
 			t.settleLocked(p, &run)
 		}
 	}
+	t.fitLocked(p, &run)
 	if run.done == 0 {
 		return false
 	}
-	return t.planLocked(f, p, run.cards)
+	return t.planLocked(f, p, &run)
+}
+
+// waitingLocked takes what waits for the next frame out of its queue: all of it up to the first text that would be one too many.
+func (t *Timeline) waitingLocked(hasText bool) (queue []*change) {
+	for i, c := range t.waiting {
+		if c.Action == Annotate && hasText {
+			queue, t.waiting = t.waiting[:i:i], t.waiting[i:]
+			return queue
+		}
+		hasText = hasText || c.Action == Annotate
+	}
+	queue, t.waiting = t.waiting, nil
+	return queue
+}
+
+// fitLocked refuses a text that has no room beside the cards that came since it was taken.
+func (t *Timeline) fitLocked(p *plan, run *replay) {
+	if run.meta == "" {
+		return
+	}
+	err := t.roomLocked(run.cards, run.meta)
+	if err == nil {
+		return
+	}
+	i := slices.IndexFunc(p.taken, func(c *change) bool { return c.Action == Annotate })
+	t.stats.Refused++
+	t.finishLocked(p.taken[i], Refused, err)
+	p.taken = slices.Delete(p.taken, i, i+1)
+	run.meta = ""
+	run.done--
 }
 
 // settleLocked takes note of one step of a replay.
@@ -153,19 +184,31 @@ func (t *Timeline) settleLocked(p *plan, run *replay) {
 }
 
 // planLocked puts a new state in place of the last one.
-func (t *Timeline) planLocked(f *media.Frame, p *plan, cs cards) bool {
+func (t *Timeline) planLocked(f *media.Frame, p *plan, run *replay) bool {
 	s := &t.session
-	state := &State{Stream: s.stream, Seq: 1, At: f.PTS, Late: p.receipt.Late, Cards: cs.plain()}
+	state := &State{Stream: s.stream, Seq: 1, At: f.PTS, Late: p.receipt.Late, Meta: run.meta, Cards: run.cards.plain()}
 	if s.state != nil {
 		state.Seq = s.state.Seq + 1
 	}
-	data, err := EncodeState(state)
+	data := mustEncode(state)
+	p.repeat = data
+	if state.Meta != "" {
+		plain := *state
+		plain.Meta = ""
+		p.repeat = mustEncode(&plain)
+	}
+	p.receipt = Receipt{Seq: state.Seq, At: f.PTS, DTS: f.DTS, Frame: s.clock.frames, Late: state.Late}
+	s.cards, s.state, s.data, s.plan = run.cards, state, data, p
+	return true
+}
+
+// mustEncode gives the neutral form of a state that the timeline made.
+func mustEncode(s *State) []byte {
+	data, err := EncodeState(s)
 	if err != nil {
 		panic("overlay: cards within their limits make a state beyond its own: " + err.Error())
 	}
-	p.receipt = Receipt{Seq: state.Seq, At: f.PTS, DTS: f.DTS, Frame: s.clock.frames, Late: state.Late}
-	s.cards, s.state, s.data, s.plan = cs, state, data, p
-	return true
+	return data
 }
 
 // after says whether the frame that before gave was written. Where it was not, nothing has happened.
@@ -181,7 +224,7 @@ func (t *Timeline) after(written bool) {
 		t.undoLocked()
 		return
 	}
-	s.plan = nil
+	s.plan, s.data = nil, p.repeat
 	t.stats.States++
 	t.stats.Changes += uint64(len(p.taken))
 	if s.state.Late {

@@ -21,6 +21,7 @@ type Message struct {
 	Now     int64         `json:"now"`            // media time of the frame that carries this copy; above At in a repeat
 	Late    bool          `json:"late,omitempty"` // the wanted media time had passed
 	Show    []MessageCard `json:"show"`           // at most MaxCards; empty: nothing is visible
+	Meta    string        `json:"meta,omitempty"` // a text of the sender's own, at most MaxMeta bytes
 }
 
 // MessageCard is one card of a message.
@@ -45,6 +46,16 @@ type MessageProduct struct {
 	Image   string       `json:"image,omitempty"`
 	GTIN    string       `json:"gtin,omitempty"`
 	Lang    string       `json:"lang,omitempty"`
+}
+
+// IsMessage says whether data looks like a message of the convention, of whatever version, sound or not: a JSON object with v and
+// seq.
+func IsMessage(data []byte) bool {
+	var o struct {
+		V   json.RawMessage `json:"v"`
+		Seq json.RawMessage `json:"seq"`
+	}
+	return json.Unmarshal(data, &o) == nil && o.V != nil && o.Seq != nil
 }
 
 // ParseMessage reads a message of the convention. Members that it does not know are ignored; a message of another version is
@@ -86,6 +97,9 @@ func (m *Message) validate() (fs Faults) {
 	if m.Now < m.At {
 		fs = append(fs, &Fault{"now", fmt.Sprintf("is %d, before at", m.Now), "must be at or later"})
 	}
+	if len(m.Meta) > MaxMeta {
+		fs = append(fs, &Fault{"meta", fmt.Sprintf("has %d bytes", len(m.Meta)), fmt.Sprintf("must have at most %d", MaxMeta)})
+	}
 	if len(m.Show) > MaxCards {
 		fs = append(fs, &Fault{"show", fmt.Sprintf("has %d cards", len(m.Show)), fmt.Sprintf("must have at most %d", MaxCards)})
 		return fs
@@ -108,34 +122,35 @@ func (m *Message) validate() (fs Faults) {
 	return fs
 }
 
-// Card gives the change that shows the card from the media time at on, and the product for a catalog; Faults where a catalog
-// cannot have it.
-func (c *MessageCard) Card(at int64) (Change, *Product, error) {
-	const ticks = wireClock
+// Card gives the change that shows the card from the media time at on, with the product as the message has it; Faults where
+// nothing can show it, such as a product without a price.
+func (c *MessageCard) Card(at int64) (Change, error) {
 	change := Change{
-		Action: Show, Product: c.Product.ID, Slot: c.Slot, Style: c.Style, Pos: &c.Pos,
-		When: When{Clock: Media, Media: media.FromTicks(at, ticks)},
+		Action: Show, Product: c.Product.ID, Given: c.Product.product(), Slot: c.Slot, Style: c.Style, Pos: &c.Pos,
+		When: When{Clock: Media, Media: media.FromTicks(at, wireClock)},
 	}
 	if c.Until > 0 {
-		change.TTL = max(minTTL, time.Duration(media.FromTicks(c.Until-at, ticks)))
+		change.TTL = max(minTTL, time.Duration(media.FromTicks(c.Until-at, wireClock)))
 	}
-	from := &c.Product
-	lang := from.Lang
+	return change, change.Given.Validate()
+}
+
+// product gives the product as a catalog has it.
+func (p *MessageProduct) product() *Product {
+	lang := p.Lang
 	if lang == "" {
 		lang = "und"
 	}
-	p := &Product{
-		ID: from.ID, Title: []Text{{lang, from.Title}}, Avail: from.Avail, Stock: from.Stock, Link: from.Link, Image: from.Image, GTIN: from.GTIN,
+	full := &Product{ID: p.ID, Title: []Text{{lang, p.Title}}, Avail: p.Avail, Stock: p.Stock, Link: p.Link, Image: p.Image, GTIN: p.GTIN}
+	if p.Variant != "" {
+		full.Variant = []Text{{lang, p.Variant}}
 	}
-	if from.Variant != "" {
-		p.Variant = []Text{{lang, from.Variant}}
+	if p.Price != nil {
+		full.Price = []Money{*p.Price}
 	}
-	if from.Price != nil {
-		p.Price = []Money{*from.Price}
+	if p.Was != nil {
+		full.Was = []Money{*p.Was}
 	}
-	if from.Was != nil {
-		p.Was = []Money{*from.Was}
-	}
-	p.Normalize()
-	return change, p, p.Validate()
+	full.Normalize()
+	return full
 }

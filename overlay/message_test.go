@@ -41,9 +41,9 @@ func TestParseMessage(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	change, product, err := got.Show[0].Card(got.At)
-	if err != nil || change.TTL != 30*time.Second || change.When.Media != media.FromTicks(60132000, 90000) || product.Title[0].Text != "Linen summer dress" {
-		t.Errorf("card: %+v, %+v, %v", change, product, err)
+	change, err := got.Show[0].Card(got.At)
+	if err != nil || change.TTL != 30*time.Second || change.When.Media != media.FromTicks(60132000, 90000) || change.Given.Title[0].Text != "Linen summer dress" {
+		t.Errorf("card: %+v, %v", change, err)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestMessageCardWithoutPrice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := m.Show[0].Card(m.At); err == nil || !strings.Contains(err.Error(), "price") {
+	if _, err := m.Show[0].Card(m.At); err == nil || !strings.Contains(err.Error(), "price") {
 		t.Errorf("got %v, want a fault of price", err)
 	}
 }
@@ -111,8 +111,8 @@ func FuzzParseMessage(f *testing.F) {
 			t.Errorf("taken: %+v", m)
 		}
 		for i := range m.Show {
-			if _, p, err := m.Show[i].Card(m.At); err == nil && p.Validate() != nil {
-				t.Errorf("a product that is not valid: %v", p.Validate())
+			if c, err := m.Show[i].Card(m.At); err == nil && c.Given.Validate() != nil {
+				t.Errorf("a product that is not valid: %v", c.Given.Validate())
 			}
 		}
 	})

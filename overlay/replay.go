@@ -21,6 +21,8 @@ type replay struct {
 	due    media.Time
 	err    error // why the change could not be carried out
 	done   int   // steps that were
+
+	meta string // of the change that gave one
 }
 
 // next carries out one step; false where none is left.
@@ -46,10 +48,22 @@ func (r *replay) next() bool {
 		at = *r.at
 	}
 	r.cards, r.err = r.cards.apply(head, at, r.products)
+	if head.Action == Annotate {
+		r.annotate(head)
+	}
 	if r.err == nil {
 		r.done++
 	}
 	return true
+}
+
+// annotate gives the state its text, which can be one only.
+func (r *replay) annotate(c *change) {
+	if r.meta != "" {
+		r.err = ErrMeta
+		return
+	}
+	r.meta = c.Text
 }
 
 // seen says whether the last step was a change as of what its caller saw, which is never late.
@@ -59,7 +73,7 @@ func (r *replay) seen() bool { return r.change != nil && r.change.When.Clock == 
 func (r *replay) all(limit media.Time) {
 	r.limit = limit
 	for r.next() {
-		r.change = nil
+		r.change, r.meta = nil, ""
 	}
 }
 

@@ -16,6 +16,7 @@ type State struct {
 	Seq    int64      `json:"seq"`            // 1 to 2^53-1, rising with At within a session; 0: not written
 	At     media.Time `json:"at"`             // from when it holds: the PTS of the frame that it stands in front of, in ns
 	Late   bool       `json:"late,omitempty"` // a wanted media time had passed already
+	Meta   string     `json:"meta,omitempty"` // a text of the caller's own, at most MaxMeta bytes; in the first copy alone
 	Cards  []Card     `json:"show"`           // at most MaxCards, by slot; empty: nothing is visible
 }
 

@@ -214,7 +214,7 @@ func (t *Timeline) scheduleLocked(c *change) {
 
 // checkLocked refuses what could not be carried out, as far as one can know.
 func (t *Timeline) checkLocked(c *change) error {
-	if p := t.products[c.Product]; c.Action == Show {
+	if p := c.product(t.products); c.Action == Show {
 		if p == nil {
 			return fmt.Errorf("product %s: %w", quote(c.Product), ErrNoProduct)
 		}
@@ -233,10 +233,20 @@ func (t *Timeline) checkLocked(c *change) error {
 		limit = c.due
 	}
 	forecast := t.forecastLocked(limit, true)
-	if _, err := forecast.cards.apply(c, limit, t.products); err != nil {
+	cs, err := forecast.cards.apply(c, limit, t.products)
+	if err != nil || c.Action != Annotate {
 		return err
 	}
-	return nil
+	return t.roomLocked(cs, c.Text)
+}
+
+// roomLocked says whether a text has room beside cards on the wire, in the neutral view: a [*SizeError] where it has none.
+func (t *Timeline) roomLocked(cs cards, text string) error {
+	w := (&View{}).Apply(&State{Stream: t.session.stream, Seq: maxSeq, At: maxTime, Late: true, Meta: text, Cards: cs.plain()})
+	if w.Counts.NoMeta == 0 {
+		return nil
+	}
+	return &SizeError{"state with its metadata", len(w.AppendRTP(nil, maxTime, 1<<32-1)) + len(appendMeta(nil, text)), MaxWireState}
 }
 
 // isPastLocked says whether no picture of a media time can come any more.

@@ -65,6 +65,7 @@ type Counts struct {
 	OtherLang int // the product lacks the locale, so that the title has another language
 	Shortened int // members were left out, or the title cut, to fit
 	NoParams  int // the link parameters were left out, to fit
+	NoMeta    int // the text of the caller's own was left out, to fit
 	Dropped   int // the card was left out: it cannot fit
 }
 
@@ -77,6 +78,7 @@ type Shown struct {
 	at     int64 // ticks
 	late   bool
 	show   []byte // the list of cards
+	meta   []byte // the member; empty: none
 }
 
 // Apply gives what v shows of s. It depends on nothing else: the caller keeps the result for as long as the state lasts.
@@ -97,6 +99,10 @@ func (v *View) Apply(s *State) *Shown {
 		w.Counts.NoParams += count(cards[i].plain)
 	}
 	w.show = appendCards(nil, cards)
+	w.meta = appendMeta(nil, s.Meta)
+	if len(w.show)+len(w.meta) > w.budget() {
+		w.meta, w.Counts.NoMeta = nil, 1
+	}
 	return w
 }
 
@@ -187,10 +193,15 @@ func addParams(link string, params map[string]string) string {
 	return link
 }
 
+// budget is what the cards and the text may have on the wire, in bytes.
+func (w *Shown) budget() int {
+	return MaxWireState - len(w.appendHead(nil, maxTime, true, 1<<32-1)) - len("}")
+}
+
 // squeeze makes the cards fit one state: members go from the largest product first, then the link parameters, then cards
 // from the last.
 func (w *Shown) squeeze(cards []wireCard) []wireCard {
-	budget := MaxWireState - len(w.appendHead(nil, maxTime, true, 1<<32-1)) - len("}")
+	budget := w.budget()
 	for over := len(appendCards(nil, cards)) - budget; over > 0; over = len(appendCards(nil, cards)) - budget {
 		largest := slices.MaxFunc(cards, func(a, b wireCard) int { return a.size() - b.size() })
 		i := slices.IndexFunc(cards, func(c wireCard) bool { return c.Card == largest.Card })

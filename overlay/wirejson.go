@@ -38,8 +38,11 @@ func (w *Shown) appendHead(dst []byte, now media.Time, withRTP bool, rtp uint32)
 }
 
 func (w *Shown) appendTail(dst []byte) []byte {
-	return append(append(dst, w.show...), '}')
+	return append(append(append(dst, w.show...), w.meta...), '}')
 }
+
+// appendMeta appends the member of a text of the caller's own.
+func appendMeta(dst []byte, text string) []byte { return appendText(dst, `,"meta":`, text) }
 
 // appendInt appends a member.
 func appendInt(dst []byte, name string, n int64) []byte {

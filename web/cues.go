@@ -41,24 +41,24 @@ func (s *Server) registerCues(api huma.API) {
 	huma.Register(api, change("overlays-delete", http.MethodDelete, path+"/{cue}", "Take a change back, or hide what it shows"), s.deleteCue)
 	huma.Register(api, operation("overlays-show", http.MethodGet, path, "What is shown, and what waits", access.Read, http.StatusNotFound), s.showOverlays)
 	huma.Register(api, operation("overlays-cue", http.MethodGet, path+"/{cue}", "One change as it stands", access.Read, http.StatusNotFound), s.showCue)
+	huma.Register(api, change("metadata", http.MethodPost, "/v1/streams/{stream}/metadata", "Send a text of one's own with a picture"), s.annotate)
 	events := operation("overlays-events", http.MethodGet, path+"/events", "Server-sent events: each state (event: state), each change that comes about (event: cue)",
 		access.Read, http.StatusNotFound, http.StatusServiceUnavailable)
 	huma.Register(api, events, s.events)
 }
 
-// changeRequest is a change with what decides whether it was there before.
-type changeRequest struct {
+// Request is a request for a change, with what decides whether it was there before.
+type Request struct {
 	OnStream
 
-	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"the same key with the same body within 24 h is the same change"`
-	Body ChangeBody
+	Key string `header:"Idempotency-Key" maxLength:"255" doc:"the same key with the same body within 24 h is the same change"`
 
 	who     string    // the token's name
 	arrived time.Time // when the request came
 }
 
 // Resolve learns who asks; huma calls it.
-func (c *changeRequest) Resolve(ctx huma.Context) []error {
+func (c *Request) Resolve(ctx huma.Context) []error {
 	c.arrived = time.Now()
 	if s, ok := ctx.Context().Value(serverKey{}).(*Server); ok {
 		r, _ := humago.Unwrap(ctx)
@@ -105,14 +105,26 @@ type changed struct {
 	Body     ChangeAnswer
 }
 
+// changeRequest asks for a change to what is shown.
+type changeRequest struct {
+	Request
+
+	Body ChangeBody
+}
+
 func (s *Server) changeOverlays(ctx context.Context, in *changeRequest) (*changed, error) {
-	cues, err := s.Overlays.Cues(in.Stream)
-	if err != nil {
-		return nil, errNoStream()
-	}
 	change, err := in.Body.change()
 	if err != nil {
 		return nil, s.refusal(in.Stream, err)
+	}
+	return s.carryOut(ctx, &in.Request, "overlays", in.Body, change)
+}
+
+// carryOut has the stream's cues take a change, once for each key: of is the address and asked the body, as the request has them.
+func (s *Server) carryOut(ctx context.Context, in *Request, of string, asked any, change overlay.Change) (*changed, error) {
+	cues, err := s.Overlays.Cues(in.Stream)
+	if err != nil {
+		return nil, errNoStream()
 	}
 	apply := func() (*overlay.Ticket, error) { return cues.Apply(ctx, change) }
 	var ticket *overlay.Ticket
@@ -120,10 +132,10 @@ func (s *Server) changeOverlays(ctx context.Context, in *changeRequest) (*change
 	if in.Key == "" {
 		ticket, err = apply()
 	} else {
-		asked, _ := json.Marshal(in.Body) // it was read from JSON
+		form, _ := json.Marshal(asked) // it was read from JSON
 		key := sha256.Sum256([]byte(in.who + "\x00" + in.Stream + "\x00" + in.Key))
 		change.ID = "key-" + hex.EncodeToString(key[:16])
-		ticket, replayed, err = s.replays.do(key, sha256.Sum256(asked), time.Now(), apply)
+		ticket, replayed, err = s.replays.do(key, sha256.Sum256(append([]byte(of), form...)), time.Now(), apply)
 	}
 	if err != nil {
 		return nil, s.refusal(in.Stream, err)
@@ -132,7 +144,7 @@ func (s *Server) changeOverlays(ctx context.Context, in *changeRequest) (*change
 }
 
 // outcome waits for what can be known soon, and answers.
-func (s *Server) outcome(ctx context.Context, in *changeRequest, cues control.Cues, ticket *overlay.Ticket, replayed bool) (*changed, error) {
+func (s *Server) outcome(ctx context.Context, in *Request, cues control.Cues, ticket *overlay.Ticket, replayed bool) (*changed, error) {
 	if look := cues.Look(); look.Live && isDue(ticket.Cue().When, look.Newest) {
 		wait(ctx, ticket)
 	}
@@ -214,7 +226,7 @@ func (s *Server) deleteCue(ctx context.Context, in *onCue) (*changed, error) {
 	if err != nil {
 		return nil, s.refusal(in.Stream, err)
 	}
-	return s.outcome(ctx, &changeRequest{OnStream: in.OnStream, arrived: time.Now()}, cues, ticket, false)
+	return s.outcome(ctx, &Request{OnStream: in.OnStream, arrived: time.Now()}, cues, ticket, false)
 }
 
 // OverlaysBody is what is shown over a stream, and what waits.

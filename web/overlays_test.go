@@ -334,6 +334,50 @@ func TestBadInputChangesNothing(t *testing.T) {
 	}
 }
 
+// A text of the caller's own is carried by the state of one picture, as a change is.
+func TestMetadata(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		const path = "/v1/streams/maria/metadata"
+		next := s.publish()
+		go func() {
+			time.Sleep(30 * time.Millisecond)
+			next()
+		}()
+		body := s.must("POST", path, `{"metadata":"{\"goal\":1}"}`, "Idempotency-Key", "k")
+		var got ChangeAnswer
+		if err := json.Unmarshal([]byte(body), &got); err != nil || got.Progress != "written" || *got.Seq != 1 || *got.Frame != 2 {
+			t.Errorf("got %s", body)
+		}
+		if w := s.request("POST", path, `{"metadata":"{\"goal\":1}"}`, "Idempotency-Key", "k"); w.Code != 200 || w.Header().Get("Idempotent-Replayed") != "true" {
+			t.Errorf("repeated: got %d %s", w.Code, w.Body)
+		}
+		if state := s.must("GET", overlaysOf, ""); !strings.Contains(state, `"meta":"{\"goal\":1}"`) {
+			t.Errorf("got %s, want the text in the state", state)
+		}
+		for _, c := range []struct {
+			name, body string
+			code       int
+			want       string
+		}{
+			{"empty", `{"metadata":""}`, 422, "invalid"},
+			{"none", `{}`, 422, "invalid"},
+			{"1025 bytes", `{"metadata":"` + strings.Repeat("a", 1025) + `"}`, 422, "invalid"},
+			{"1026 bytes of Greek", `{"metadata":"` + strings.Repeat("λ", 513) + `"}`, 422, "invalid"},
+			{"too large as JSON", `{"metadata":"` + strings.Repeat(`\u0001`, 1000) + `"}`, 413, "too_large"},
+			{"key of another", `{"metadata":"b"}`, 409, "key_reused"},
+		} {
+			code, body := s.ask("POST", path, c.body, "Idempotency-Key", map[bool]string{true: "k"}[c.code == 409])
+			if code != c.code || !strings.Contains(body, c.want) {
+				t.Errorf("%s: got %d %s, want %d %s", c.name, code, body, c.code, c.want)
+			}
+		}
+		if code, _ := s.ask("POST", path, `{"metadata":"a"}`, "Authorization", "Bearer "+readerToken); code != 403 {
+			t.Errorf("a reader: got %d", code)
+		}
+	})
+}
+
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)
@@ -545,7 +589,7 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
-	if !strings.HasPrefix(api.OpenAPI, "3.1") || n != 18 {
+	if !strings.HasPrefix(api.OpenAPI, "3.1") || n != 19 {
 		t.Errorf("OpenAPI %s with %d operations", api.OpenAPI, n)
 	}
 	if strings.Contains(string(docsHTML), "://") {

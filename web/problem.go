@@ -35,6 +35,7 @@ const (
 	ScheduleFull                    // too many changes wait
 	CatalogFull                     // the catalog has all the products that it can
 	TooLarge                        // a product or a state above its size
+	TextTaken                       // that picture carries another text
 	TooFast                         // too many changes in a short time
 	TooManyListeners                // too many listen to events
 )
@@ -68,6 +69,7 @@ var codes = [...]struct {
 	ScheduleFull:        {"schedule_full", http.StatusConflict},
 	CatalogFull:         {"catalog_full", http.StatusConflict},
 	TooLarge:            {"too_large", http.StatusRequestEntityTooLarge},
+	TextTaken:           {"text_taken", http.StatusConflict},
 	TooFast:             {"too_fast", http.StatusTooManyRequests},
 	TooManyListeners:    {"too_many_listeners", http.StatusServiceUnavailable},
 }
@@ -92,7 +94,7 @@ type Problem struct {
 	Title  string  `json:"title" doc:"the HTTP status in words"`
 	Status int     `json:"status" doc:"the HTTP status"`
 	Detail string  `json:"detail" doc:"what is wrong, and what to do, in one or two sentences"`
-	Code   string  `json:"code" doc:"one of a closed set, for programs" enum:"internal,not_found,stream_not_found,destination_not_found,action_not_found,method_not_allowed,cross_origin,local_only,body_too_large,bad_request,not_acceptable,unsupported_media,invalid,unauthorized,forbidden,no_tokens,product_not_found,cue_not_found,not_shown,slots_taken,past,key_reused,schedule_full,catalog_full,too_large,too_fast,too_many_listeners"`
+	Code   string  `json:"code" doc:"one of a closed set, for programs" enum:"internal,not_found,stream_not_found,destination_not_found,action_not_found,method_not_allowed,cross_origin,local_only,body_too_large,bad_request,not_acceptable,unsupported_media,invalid,unauthorized,forbidden,no_tokens,product_not_found,cue_not_found,not_shown,slots_taken,past,key_reused,schedule_full,catalog_full,too_large,text_taken,too_fast,too_many_listeners"`
 	Faults []Fault `json:"faults,omitempty" doc:"values that break a rule"`
 }
 

@@ -213,6 +213,7 @@ func problemOf(err error) *Problem {
 		{overlay.ErrNoCue, CueNotFound, "There is no such cue, or it is over. GET …/overlays lists those that wait."},
 		{overlay.ErrNotShown, NotShown, "Nothing is shown there that could be updated: show it first."},
 		{overlay.ErrSlots, SlotsTaken, "Four slots are taken at that time: hide one first."},
+		{overlay.ErrMeta, TextTaken, "That picture carries another text: send this one for another time, or for now."},
 		{overlay.ErrPast, Past, "That media time has passed, and the change is strict: without strict it comes late."},
 		{overlay.ErrConflict, KeyReused, "Another change has that id."},
 		{overlay.ErrFull, ScheduleFull, "Too many changes wait: delete some."},

@@ -269,10 +269,13 @@ func (c *stateCommand) Run(ctx context.Context, out io.Writer) error {
 
 // cards says in short what a state shows.
 func cards(m *overlay.Message) string {
-	if len(m.Show) == 0 {
-		return "nothing is shown"
-	}
 	var all []string
+	if m.Meta != "" {
+		all = append(all, fmt.Sprintf("metadata %q", m.Meta))
+	}
+	if len(m.Show) == 0 {
+		all = append(all, "nothing is shown")
+	}
 	for i := range m.Show {
 		c := &m.Show[i]
 		text := fmt.Sprintf("%s=%s %q", c.Slot, c.Product.ID, c.Product.Title)

@@ -99,7 +99,7 @@ func (c *carrier) came(s *carried) {
 	c.seq = s.seq
 	if n := s.counts; n != (overlay.Counts{}) {
 		c.counts.Reduce(outputs.Reductions{
-			NoPrice: n.NoPrice, OtherLang: n.OtherLang, Shortened: n.Shortened, NoParams: n.NoParams, Dropped: n.Dropped,
+			NoPrice: n.NoPrice, OtherLang: n.OtherLang, Shortened: n.Shortened, NoParams: n.NoParams, NoMeta: n.NoMeta, Dropped: n.Dropped,
 		})
 	}
 }
