@@ -222,6 +222,7 @@ type session struct {
 	video     meter
 	audio     meter
 	tracks    []*media.Track
+	adopted   adopted
 	hold      *time.Timer // runs while the publisher is gone
 	holdUntil time.Time
 }

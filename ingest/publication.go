@@ -25,11 +25,12 @@ const (
 	DropJump                    // its time jumped, and no key frame had come
 	DropTrack                   // a further video or audio track; the first of each is relayed
 	DropUnsupported             // a codec or message that is not relayed
-	DropData                    // a data message that nobody asked for
+	DropData                    // a data message before the media, or one of too many
+	DropOverlay                 // an overlay message under our name that is not trusted, faulty, or one of too many
 	drops
 )
 
-var dropNames = [drops]string{"fenced", "before_key", "jump", "extra_track", "unsupported", "data"}
+var dropNames = [drops]string{"fenced", "before_key", "jump", "extra_track", "unsupported", "data", "overlay"}
 
 // String gives the label used in metrics.
 func (d Drop) String() string { return dropNames[d] }
@@ -51,7 +52,9 @@ type Publication struct {
 	soundOnly bool       // it began without video, and no video key frame has come since
 	grouped   bool       // lastGroup is set
 	lastGroup media.Time // of a stream without video
-	jumps     jumps      // not said yet
+	notices   []notice   // that wait for a frame
+	data      dataLimit
+	jumps     jumps // not said yet
 	jumpsSaid time.Time
 }
 
@@ -64,7 +67,7 @@ type jumps struct {
 }
 
 func newPublication(e *entry, a Applicant, out *relay.Publisher, now time.Time) *Publication {
-	return &Publication{entry: e, applicant: a, out: out, since: now, done: make(chan struct{})}
+	return &Publication{entry: e, applicant: a, out: out, since: now, done: make(chan struct{}), data: newDataLimit()}
 }
 
 // Done is closed when the stream is lost to another publisher, removed, or drained, as [Publication.Reason] says, and by
@@ -129,6 +132,9 @@ func (p *Publication) write(f *media.Frame, now time.Time) (said jumps, err erro
 	if e.current != p {
 		e.counters.Dropped[DropFenced]++
 		return said, p.reason
+	}
+	if f.Track.Codec == media.Data {
+		return said, p.relayDataLocked(f, now)
 	}
 	p.lastMedia = now
 	if p.aligned {
@@ -201,7 +207,7 @@ func (p *Publication) relayLocked(f *media.Frame, arrival time.Time) error {
 	}
 	clock := !audio || p.soundOnly
 	f.Key = f.Key || clock && audio // sound can be joined anywhere
-	line, own := &e.session.line, f.DTS
+	line, own, ownPTS := &e.session.line, f.DTS, f.PTS
 	switch line.place(f, clock, arrival) {
 	case jumped:
 		e.counters.Dropped[DropJump]++
@@ -224,6 +230,9 @@ func (p *Publication) relayLocked(f *media.Frame, arrival time.Time) error {
 		e.counters.VideoFrames++
 	}
 	e.counters.Bytes += uint64(len(f.Data))
+	if clock && len(p.notices) > 0 {
+		p.adoptLocked(f.PTS-ownPTS, arrival)
+	}
 	in := overlay.Injector{Next: p.out, Timeline: e.options.Timeline}
 	return in.WriteFrame(f)
 }

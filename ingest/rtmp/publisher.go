@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/ingest"
+	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire/flv"
 	rtmp "github.com/simulcart/simulcart/wire/rtmp"
 )
@@ -162,23 +163,26 @@ func (p *publisher) tag(m rtmp.Message) error {
 		p.pub.SetTracks(p.demuxer.Tracks())
 	}
 	p.count(got, err)
-	if got.Frame == nil {
+	f := got.Frame
+	switch {
+	case f == nil:
+		return nil
+	case f.Track.Codec == media.Data:
+		return p.data(f)
+	case !p.cleanse(f):
 		return nil
 	}
 	if !p.media {
 		p.media = true
 		p.conn.SetPatience(deadAfter)
 	}
-	return p.pub.WriteFrame(got.Frame)
+	return p.pub.WriteFrame(f)
 }
 
 // count keeps the books of what is not relayed, and says it once in a while.
 func (p *publisher) count(got flv.Demuxed, err error) {
 	for range got.Extra {
 		p.pub.Drop(ingest.DropTrack)
-	}
-	if got.Data != "" {
-		p.pub.Drop(ingest.DropData)
 	}
 	for _, name := range got.News {
 		p.log.Info("publisher sends a track that is not relayed", "track", name)
@@ -187,6 +191,11 @@ func (p *publisher) count(got flv.Demuxed, err error) {
 		return
 	}
 	p.pub.Drop(ingest.DropUnsupported)
+	p.complain(err)
+}
+
+// complain says once in a while what is wrong with what comes.
+func (p *publisher) complain(err error) {
 	p.troubles++
 	if now := time.Now(); now.Sub(p.complained) >= complainEach {
 		p.log.Warn("publisher sends what cannot be relayed", "messages", p.troubles, "err", err)

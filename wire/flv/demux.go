@@ -16,6 +16,7 @@ const (
 	videoID    = 0
 	audioID    = 1
 	metadataID = 2
+	dataID     = 3
 )
 
 // clockRate is FLV's: milliseconds.
@@ -25,6 +26,7 @@ const clockRate = 1000
 // the first track of each kind; the others are counted, and named once.
 type Demuxer struct {
 	video, audio, metadata *media.Track
+	data                   *media.Track
 	videoHead, audioHead   []byte // the sequence headers that the tracks were made of
 	lengthSize             int    // bytes of a NAL unit's length as the publisher writes it
 	named                  map[string]bool
@@ -38,7 +40,6 @@ type Demuxed struct {
 	TracksChanged bool         // see [Demuxer.Tracks]; set before the first frame of a new track
 	Extra         int          // coded packets of further tracks, not relayed
 	News          []string     // further tracks seen for the first time
-	Data          string       // name of a data message other than onMetaData, not relayed
 }
 
 // Tracks gives the tracks as they are now: video, audio, metadata, as far as they are known.
@@ -181,14 +182,19 @@ func (d *Demuxer) audioFrame(ms int64, a *Audio) (f *media.Frame, changed bool, 
 	return &media.Frame{Track: d.audio, PTS: at, DTS: at, Data: a.Body}, changed, nil
 }
 
-// demuxData takes onMetaData as a track without frames, and names what else there is.
+// demuxData takes onMetaData as a track without frames. Other data messages become frames of a track that [Demuxer.Tracks] does not
+// tell of.
 func (d *Demuxer) demuxData(t Tag) (got Demuxed, err error) {
 	name, value, err := ParseData(t.Body)
 	if err != nil {
 		return got, err
 	}
 	if name != "onMetaData" {
-		got.Data = name
+		if d.data == nil {
+			d.data = &media.Track{ID: dataID, Codec: media.Data}
+		}
+		at := media.FromTicks(t.Timestamp, clockRate)
+		got.Frame = &media.Frame{Track: d.data, PTS: at, DTS: at, Data: t.Body}
 		return got, nil
 	}
 	var members amf.ECMA

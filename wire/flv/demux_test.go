@@ -3,6 +3,7 @@ package flv
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -213,7 +214,7 @@ func TestDemuxErrors(t *testing.T) {
 
 func TestDemuxData(t *testing.T) {
 	var d Demuxer
-	tag := func(values ...any) Tag { return Tag{Type: TagData, Body: amf.Append(nil, values...)} }
+	tag := func(values ...any) Tag { return Tag{Type: TagData, Timestamp: 1234, Body: amf.Append(nil, values...)} }
 	for _, c := range []struct {
 		name    string
 		tag     Tag
@@ -227,7 +228,14 @@ func TestDemuxData(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := d.Demux(c.tag)
-			if err != nil || got.TracksChanged != c.changed || got.Data != c.data {
+			var name string
+			if f := got.Frame; f != nil {
+				name, _, _ = ParseData(f.Data)
+				if want := 1234 * media.Millisecond; f.Track.Codec != media.Data || f.PTS != want || f.DTS != want || slices.Contains(d.Tracks(), f.Track) {
+					t.Errorf("got the frame %+v", f)
+				}
+			}
+			if err != nil || got.TracksChanged != c.changed || name != c.data {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
