@@ -73,6 +73,8 @@ func TestSizeRules(t *testing.T) {
 		"bad package name":         {"a/util/a.go", "// Package util is.\npackage util\n", "name says nothing"},
 		"bad folder name":          {"helpers/b/a.go", "// Package b is.\npackage b\n", "name says nothing"},
 		"Get":                      {"a/a.go", "// Package a is.\npackage a\n\nfunc GetX() {}\n\nfunc get() {}\n", "GetX: leave out Get"},
+		"Get that is demanded":     {"a/a.go", "// Package a is.\npackage a\n\ntype t int\n\nfunc (t) GetStatus() int { return 0 }\n", ""},
+		"Get of a function":        {"a/a.go", "// Package a is.\npackage a\n\n// GetStatus is.\nfunc GetStatus() {}\n", "GetStatus: leave out Get"},
 		"a word that begins so":    {"a/a.go", "// Package a is.\npackage a\n\n// Getty is.\nfunc Getty() {}\n", ""},
 		"init":                     {"a/a.go", "// Package a is.\npackage a\n\nfunc init() {}\n", "func init"},
 		"method named init":        {"a/a.go", "// Package a is.\npackage a\n\ntype t int\n\nfunc (t) init() {}\n", ""},
@@ -206,13 +208,16 @@ func (in *inspector) file(name string, lines int, file *ast.File) {
 	in.shapes(folder(name), file)
 }
 
+// demanded are methods whose names are not ours to choose, by the interface that asks for them.
+var demanded = map[string]string{"GetStatus": "huma.StatusError, an error with its HTTP status"}
+
 // function looks at a function or method.
 func (in *inspector) function(f *ast.FuncDecl) {
 	name, exported := f.Name.Name, f.Name.IsExported()
 	if f.Recv == nil && name == "init" {
 		in.fault(f.Pos(), "func init: make the wiring visible in main")
 	}
-	if rest, found := strings.CutPrefix(name, "Get"); found {
+	if rest, found := strings.CutPrefix(name, "Get"); found && (f.Recv == nil || demanded[name] == "") {
 		if r, _ := utf8.DecodeRuneInString(rest); rest == "" || !unicode.IsLower(r) {
 			in.fault(f.Pos(), "%s: leave out Get", name)
 		}
