@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	pingEach     = 5 * time.Second
+	pingEach     = 5 * time.Second // without a byte
 	deadAfter    = 10 * time.Second // without a byte; answers to pings count
 	firstMedia   = 15 * time.Second // after publish was accepted
 	complainEach = 10 * time.Second // trouble with frames is said once in this time
@@ -72,19 +72,25 @@ func (p *publisher) run(ctx context.Context) error {
 	return fmt.Errorf("publisher lost: %w", err)
 }
 
-// attend pings the encoder, and ends the reading when the stream is no longer its own.
+// attend pings the encoder when it is silent, and ends the reading when the stream is no longer its own. One that sends is not pinged: a
+// ping that it has not read when it closes makes its system reset the connection, and the end of its stream may be lost in that.
 func (p *publisher) attend(ctx context.Context) {
 	nc := p.conn.NetConn()
-	tick := time.NewTicker(pingEach)
-	defer tick.Stop()
+	alarm := time.NewTimer(pingEach)
+	defer alarm.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 		case <-p.pub.Done():
-		case <-tick.C:
-			// For whatever is written from now to the next ping.
+		case <-alarm.C:
+			// For whatever is written from now to the next time.
 			_ = nc.SetWriteDeadline(time.Now().Add(deadAfter))
+			if quiet := p.conn.Quiet(); quiet < pingEach {
+				alarm.Reset(pingEach - quiet)
+				continue
+			}
 			if p.conn.Ping() == nil {
+				alarm.Reset(pingEach)
 				continue
 			}
 		}

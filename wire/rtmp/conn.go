@@ -19,8 +19,10 @@ const windowAckSize = 2_500_000
 // however long a message is under way.
 type source struct {
 	net.Conn
+	began       time.Time
 	patience    time.Duration // for each read; 0 leaves the deadline to the caller
 	interrupted atomic.Bool
+	heard       atomic.Int64 // when bytes came last, in ns since began
 }
 
 // Read reads what there is.
@@ -31,7 +33,11 @@ func (s *source) Read(b []byte) (int, error) {
 	if s.interrupted.Load() { // behind the deadline, which an interruption sets to the past
 		return 0, os.ErrDeadlineExceeded
 	}
-	return s.Conn.Read(b)
+	n, err := s.Conn.Read(b)
+	if n > 0 {
+		s.heard.Store(int64(time.Since(s.began)))
+	}
+	return n, err
 }
 
 // Conn is one RTMP connection after its handshake. One goroutine reads; any may write, since each write is one whole run of
@@ -43,13 +49,12 @@ type Conn struct {
 	sendSize int   // our chunk size, announced
 	window   int64 // the peer wants an acknowledgement each so many bytes; 0: never
 	acked    int64 // bytes acknowledged
-	started  time.Time
 }
 
 // NewConn wraps a connection whose handshake is done. It reads under [Unauthorised] limits until [Conn.Authorise].
 func NewConn(nc net.Conn) *Conn {
-	src := &source{Conn: nc}
-	return &Conn{nc: nc, source: src, reader: newChunkReader(src), sendSize: defaultChunkSize, started: time.Now()}
+	src := &source{Conn: nc, began: time.Now()}
+	return &Conn{nc: nc, source: src, reader: newChunkReader(src), sendSize: defaultChunkSize}
 }
 
 // Authorise lifts the limits to [Authorised], and reads in larger steps from now on. The reading goroutine calls it.
@@ -61,6 +66,11 @@ func (c *Conn) Authorise() {
 // SetPatience lets reads end in [os.ErrDeadlineExceeded] when no byte has come for d; 0 leaves read deadlines to the caller. The
 // reading goroutine calls it.
 func (c *Conn) SetPatience(d time.Duration) { c.source.patience = d }
+
+// Quiet is how long no byte has come; at first, how old the connection is. Any goroutine may call it.
+func (c *Conn) Quiet() time.Duration {
+	return time.Since(c.source.began) - time.Duration(c.source.heard.Load())
+}
 
 // Interrupt ends the read under way and all that follow with [os.ErrDeadlineExceeded]; writing stays possible. Any goroutine
 // may call it.
@@ -149,7 +159,7 @@ func (c *Conn) acknowledge() error {
 
 // Ping asks the peer for a sign of life; the answer shows only in that ReadMessage reads something.
 func (c *Conn) Ping() error {
-	return c.userControl(eventPingRequest, uint32(time.Since(c.started).Milliseconds()))
+	return c.userControl(eventPingRequest, uint32(time.Since(c.source.began).Milliseconds()))
 }
 
 // WriteMessage sends one message.
