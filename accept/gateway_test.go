@@ -26,6 +26,7 @@ type stream struct {
 	id           string
 	hold         string // empty: 120s
 	public       bool
+	more         string // further settings, in YAML
 	destinations []destination
 }
 
@@ -37,6 +38,7 @@ type destination struct {
 	key      string // empty: the name
 	ca       string // file; empty: the system's
 	coalesce string // empty: the platform's
+	more     string // further settings, as members of a YAML flow mapping
 }
 
 // key gives the stream key of a stream.
@@ -48,8 +50,12 @@ type gateway struct {
 	rtmp, rtmps, http, metrics string // addresses
 	ca                         *mediatest.Authority
 
-	dir string
+	tokens bool // changes by the API are let in, with adminToken
+	dir    string
 }
+
+// adminToken lets a proof change what is shown.
+const adminToken = "admin-0123456789-0123456789"
 
 // binary gives the program under test: $SIMULCART, or one that is built now.
 func binary(t testing.TB) string {
@@ -68,11 +74,20 @@ func binary(t testing.TB) string {
 // serve starts a simulcart with these streams, and waits until it is ready.
 func serve(t testing.TB, streams ...stream) *gateway {
 	t.Helper()
+	return (&gateway{}).start(t, streams...)
+}
+
+// serveShop is serve, with tokens for the API.
+func serveShop(t testing.TB, streams ...stream) *gateway {
+	t.Helper()
+	return (&gateway{tokens: true}).start(t, streams...)
+}
+
+func (g *gateway) start(t testing.TB, streams ...stream) *gateway {
+	t.Helper()
 	addrs := mediatest.FreeAddrs(t, 4)
-	g := &gateway{
-		rtmp: addrs[0], rtmps: addrs[1], http: addrs[2], metrics: addrs[3],
-		ca: mediatest.NewAuthority(t), dir: t.TempDir(),
-	}
+	g.rtmp, g.rtmps, g.http, g.metrics = addrs[0], addrs[1], addrs[2], addrs[3]
+	g.ca, g.dir = mediatest.NewAuthority(t), t.TempDir()
 	g.ca.Issue(t, filepath.Join(g.dir, "server.crt"), filepath.Join(g.dir, "server.key"))
 	g.configure(t, g.yaml(streams...))
 	g.Process = mediatest.Start(t, mediatest.Command{
@@ -104,6 +119,9 @@ func (g *gateway) yaml(streams ...stream) string {
 	p("metrics: {listen: %q}", g.metrics)
 	p("log:     {level: debug, format: text}")
 	p("allow_private_destinations: true")
+	if g.tokens {
+		p("tokens:  [{name: ops, token: %q, role: admin}]", adminToken)
+	}
 	p("streams:")
 	for _, s := range streams {
 		hold := s.hold
@@ -111,6 +129,9 @@ func (g *gateway) yaml(streams ...stream) string {
 			hold = "120s"
 		}
 		p("  %s:\n    key: %s\n    hold: %s\n    on_end: end\n    public: %v", s.id, s.key(), hold, s.public)
+		if s.more != "" {
+			p("    %s", s.more)
+		}
 		if len(s.destinations) > 0 {
 			p("    destinations:")
 		}
@@ -131,6 +152,9 @@ func (d destination) yaml() string {
 	out := fmt.Sprintf("      %s: {platform: %s, url: %q, key: %q", d.name, d.platform, d.url, d.key)
 	if d.coalesce != "" {
 		out += ", coalesce: " + d.coalesce
+	}
+	if d.more != "" {
+		out += ", " + d.more
 	}
 	if d.ca != "" {
 		out += fmt.Sprintf(", tls: {ca: %q}", d.ca)
@@ -213,16 +237,32 @@ func (g *gateway) destination(t testing.TB, s stream, name string) destinationSt
 // page gives the body of a page that must exist.
 func (g *gateway) page(t testing.TB, addr, path string) string {
 	t.Helper()
-	resp, err := http.Get("http://" + addr + path)
+	code, body, err := g.ask(http.MethodGet, "http://"+addr+path, "")
+	if err != nil || code != http.StatusOK {
+		t.Fatalf("get %s: %d, %v: %s", path, code, err, body)
+	}
+	return body
+}
+
+// ask sends a request, with the token where there is one, and gives status and body.
+func (g *gateway) ask(method, url, body string) (code int, answer string, err error) {
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
-		t.Fatalf("get %s: %v", path, err)
+		return 0, "", err
+	}
+	if g.tokens {
+		r.Header.Set("Authorization", "Bearer "+adminToken)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, "", err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("get %s: %s, %v: %s", path, resp.Status, err, body)
-	}
-	return string(body)
+	all, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(all), err
 }
 
 // awaitState waits until the stream is in a state.

@@ -1,7 +1,6 @@
 package mediatest
 
 import (
-	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,24 +105,13 @@ func TestRising(t *testing.T) {
 	}
 }
 
-// flvFile gives tags as a file.
-func flvFile(tags []Tag) []byte {
-	file := append([]byte("FLV\x01\x05\x00\x00\x00\x09"), 0, 0, 0, 0)
-	for _, g := range tags {
-		size := len(g.Body)
-		file = append(file, g.Type, byte(size>>16), byte(size>>8), byte(size), byte(g.Time>>16), byte(g.Time>>8), byte(g.Time), byte(g.Time>>24), 0, 0, 0)
-		file = binary.BigEndian.AppendUint32(append(file, g.Body...), uint32(11+size))
-	}
-	return file
-}
-
 // A recording is read back, also where it breaks off, and with times over 2^24 ms.
 func TestReadFLV(t *testing.T) {
 	tags := shifted(published(), 1<<24+5)
-	file := flvFile(tags)
 	path := filepath.Join(t.TempDir(), "a.flv")
-	for _, cut := range []int{0, 3} {
-		if err := os.WriteFile(path, file[:len(file)-cut], 0o600); err != nil {
+	for _, cut := range []int64{0, 3} {
+		WriteFLV(t, path, tags)
+		if info, err := os.Stat(path); err != nil || os.Truncate(path, info.Size()-cut) != nil {
 			t.Fatal(err)
 		}
 		got, err := ReadFLV(path)

@@ -1,7 +1,6 @@
 package mediatest
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 )
@@ -20,9 +19,7 @@ func TestDecodeReconnect(t *testing.T) {
 		tags = append(tags, g)
 	}
 	path := filepath.Join(t.TempDir(), "reconnect.flv")
-	if err := os.WriteFile(path, flvFile(tags), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	WriteFLV(t, path, tags)
 	if got, want := Decode(t, path), 4*30; got != want {
 		t.Errorf("%d pictures, want %d", got, want)
 	}

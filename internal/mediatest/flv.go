@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"testing"
 )
 
 // The types of FLV tags, which are also those of RTMP messages (Adobe FLV 10.1 §E.4.1).
@@ -51,6 +52,20 @@ func ReadFLV(path string) ([]Tag, error) {
 	return tags, nil
 }
 
+// WriteFLV writes tags to a file.
+func WriteFLV(t testing.TB, path string, tags []Tag) {
+	t.Helper()
+	file := append([]byte("FLV\x01\x05\x00\x00\x00\x09"), 0, 0, 0, 0)
+	for _, g := range tags {
+		size := len(g.Body)
+		file = append(file, g.Type, byte(size>>16), byte(size>>8), byte(size), byte(g.Time>>16), byte(g.Time>>8), byte(g.Time), byte(g.Time>>24), 0, 0, 0)
+		file = binary.BigEndian.AppendUint32(append(file, g.Body...), uint32(tagHeaderLen+size))
+	}
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatalf("write recording: %v", err)
+	}
+}
+
 // Coded says whether the tag carries coded media, as opposed to a sequence header, an end of sequence or data.
 func (g Tag) Coded() bool {
 	if len(g.Body) < 2 {
@@ -86,4 +101,22 @@ func CodedTags(tags []Tag) []Tag {
 		}
 	}
 	return coded
+}
+
+// PTS gives when the tag's picture or sound is shown, in milliseconds.
+func (g Tag) PTS() int64 {
+	at := 2
+	switch {
+	case g.Type != VideoTag || !g.Coded():
+		return g.Time
+	case g.Body[0]&0x80 != 0: // enhanced: behind the FourCC; CodedFramesX has none
+		if g.Body[0]&15 == 3 {
+			return g.Time
+		}
+		at = 5
+	}
+	if len(g.Body) < at+3 {
+		return g.Time
+	}
+	return g.Time + int64(int32(uint32(g.Body[at])<<24|uint32(g.Body[at+1])<<16|uint32(g.Body[at+2])<<8)>>8)
 }

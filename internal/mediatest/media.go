@@ -42,11 +42,7 @@ func Media(t testing.TB, c Clip) string {
 	if c.Ending == "" {
 		c.Ending = "flv"
 	}
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("simulcart-media-%d", os.Getuid()))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatalf("folder for media: %v", err)
-	}
-	path := filepath.Join(dir, fmt.Sprintf("clip-%ds-b%d-g%g-%dk-%dfps.%s", c.Seconds, c.BFrames, c.KeyInterval, c.KBits, c.FrameRate, c.Ending))
+	path := filepath.Join(mediaDir(t), fmt.Sprintf("clip-%ds-b%d-g%g-%dk-%dfps.%s", c.Seconds, c.BFrames, c.KeyInterval, c.KBits, c.FrameRate, c.Ending))
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
@@ -56,6 +52,16 @@ func Media(t testing.TB, c Clip) string {
 		t.Fatalf("keep clip: %v", err)
 	}
 	return path
+}
+
+// mediaDir gives the folder in which prepared media are kept.
+func mediaDir(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("simulcart-media-%d", os.Getuid()))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatalf("folder for media: %v", err)
+	}
+	return dir
 }
 
 // encoding gives ffmpeg's arguments that make the clip. The noise makes the encoder need the bitrate it is given.
