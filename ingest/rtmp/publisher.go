@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	pingEach     = 5 * time.Second // without a byte
+	pingEach     = 5 * time.Second  // without a byte
 	deadAfter    = 10 * time.Second // without a byte; answers to pings count
 	firstMedia   = 15 * time.Second // after publish was accepted
 	complainEach = 10 * time.Second // trouble with frames is said once in this time
