@@ -57,7 +57,7 @@ func TestAuthorize(t *testing.T) {
 		{"empty stream", "", "", Publish, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := r.Authorize(r.Identify(c.key), c.action, c.stream)
+			err := r.Authorize(r.Identify(c.key), c.action, Object{Stream: c.stream, Over: RTMP})
 			if (err == nil) != c.want {
 				t.Errorf("%s: got %v, want allowed %v", c.action, err, c.want)
 			}

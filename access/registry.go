@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // ErrDenied is the answer to everything that is not allowed. It does not tell whether the object exists.
@@ -28,9 +29,13 @@ func (a Action) String() string { return actionNames[a] }
 
 // Principal is who asks. The zero value is anybody.
 type Principal struct {
-	Stream string // the stream whose key was shown, or whose creator's token was; "" where none was
-	Name   string // the token's; "" where none was shown
-	Role   Role   // the token's
+	Stream  string // the stream whose key was shown, or whose creator's token was; "" where none was
+	Name    string // the API token's; "" where none was shown
+	Role    Role   // the API token's
+	Partner string // whose token was shown; "" where none was
+
+	token Digest // that was shown: the partner's, or the stream's key
+	link  link   // of a viewer
 }
 
 // Grant is what the registry knows of one stream.
@@ -45,6 +50,14 @@ type Registry struct {
 	grants map[string]Grant
 	byKey  map[Digest]string // stream by the digest of its key
 	tokens map[Digest]Token
+
+	byToken   map[Digest]*Contract
+	contracts map[string]*Contract // by partner
+	passes    map[*Pass]bool       // in use
+	used      map[string]int       // of them, by partner
+
+	once    sync.Once
+	linkKey [32]byte // made once
 }
 
 // Replace takes the grants as they are from now on, by stream.
@@ -60,6 +73,7 @@ func (r *Registry) Replace(grants map[string]Grant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.grants, r.byKey = kept, byKey
+	r.reviewLocked()
 }
 
 // Identify finds whose key this is. The lookup is by digest, and the digest is compared again in constant time, so that
@@ -72,23 +86,27 @@ func (r *Registry) Identify(key string) Principal {
 	if g, ok := r.grants[stream]; !ok || !g.Key.Equal(digest) {
 		return Principal{}
 	}
-	return Principal{Stream: stream}
+	return Principal{Stream: stream, token: digest}
 }
 
-// Authorize says whether p may do a with a stream: nil, or an error that is [ErrDenied]. The error does not repeat the name:
-// people put keys where a stream's name belongs, and errors are logged.
-func (r *Registry) Authorize(p Principal, a Action, stream string) error {
+// Authorize says whether p may do a with an object: nil, or an error that is [ErrDenied]. It is the one place where that is decided,
+// for every protocol. The error does not repeat the stream's name: people put keys in its place, and errors are logged.
+func (r *Registry) Authorize(p Principal, a Action, o Object) error {
 	r.mu.RLock()
-	grant, known := r.grants[stream]
-	r.mu.RUnlock()
+	defer r.mu.RUnlock()
+	return r.authorizeLocked(p, a, o, time.Now())
+}
+
+func (r *Registry) authorizeLocked(p Principal, a Action, o Object, now time.Time) error {
+	grant, known := r.grants[o.Stream]
 	switch {
-	case !known: // by a key
-	case a == Play && grant.Public:
+	case !known: // by a key or a contract
+	case a == Play && (grant.Public || r.mayPlayLocked(p, o, now)):
 		return nil
-	case p.Role == NoRole && p.Stream == stream && a <= Play: // the creator publishes, and previews, by the stream key
+	case p.Role == NoRole && p.Stream == o.Stream && a <= Play && grant.Key.Equal(p.token): // the creator publishes, and previews, by the stream key
 		return nil
 	}
-	if p.Role.may(a) && (p.Role != Creator || known && p.Stream == stream) {
+	if p.Role.may(a) && (p.Role != Creator || known && p.Stream == o.Stream) {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", a, ErrDenied)

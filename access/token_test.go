@@ -47,7 +47,7 @@ func TestTokens(t *testing.T) {
 				Action
 				letter string
 			}{{Publish, "p"}, {Play, "l"}, {Read, "r"}, {Change, "c"}, {Administer, "a"}} {
-				err := r.Authorize(p, a.Action, c.stream)
+				err := r.Authorize(p, a.Action, Object{Stream: c.stream, Over: RTMP})
 				if err == nil {
 					got += a.letter
 				} else if !errors.Is(err, ErrDenied) {
@@ -63,7 +63,7 @@ func TestTokens(t *testing.T) {
 		t.Errorf("got %+v", p)
 	}
 	for _, a := range []Action{Read, Change, Administer} {
-		if err := r.Authorize(r.Identify("maria-key"), a, "maria"); err == nil {
+		if err := r.Authorize(r.Identify("maria-key"), a, Object{Stream: "maria"}); err == nil {
 			t.Errorf("a stream key may %s", a)
 		}
 	}

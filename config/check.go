@@ -25,6 +25,7 @@ func (r *reader) check(c *Config) {
 	r.counts(c)
 	r.publishKeys(c)
 	r.tokensAsWhole(c)
+	r.partnersAsWhole(c)
 	r.targets(c)
 }
 

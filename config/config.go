@@ -27,19 +27,20 @@ var Sample string
 
 // Config is the whole file. Paths in it are resolved against the file's folder, variables are replaced.
 type Config struct {
-	RTMP                     Listener          // plain RTMP, publish and play; default :1935
-	RTMPS                    TLSListener       // RTMP behind TLS; default off, :1936 where the section is there
-	HTTP                     Listener          // status page and API; default :8080
-	HTTPS                    TLSListener       // the same behind TLS, with HTTP/2; default off, :8443 where the section is there
-	Metrics                  Listener          // /metrics, /healthz, /readyz; default 127.0.0.1:9464
-	Log                      Log               //
-	Debug                    bool              // pprof on the metrics listener
-	AllowPrivateDestinations bool              // push to loopback, private and link-local addresses too
-	Limits                   Limits            //
-	Drain                    time.Duration     // the longest that a shutdown takes, 0 to 5 min; default 10 s
-	Tokens                   []Token           // of the API; without any it answers reads on loopback only
-	Catalog                  *Catalog          // products that all streams share; nil: none
-	Streams                  map[string]Stream // by stream id, [A-Za-z0-9_-]{1,64}; nil where there is none
+	RTMP                     Listener           // plain RTMP, publish and play; default :1935
+	RTMPS                    TLSListener        // RTMP behind TLS; default off, :1936 where the section is there
+	HTTP                     Listener           // status page and API; default :8080
+	HTTPS                    TLSListener        // the same behind TLS, with HTTP/2; default off, :8443 where the section is there
+	Metrics                  Listener           // /metrics, /healthz, /readyz; default 127.0.0.1:9464
+	Log                      Log                //
+	Debug                    bool               // pprof on the metrics listener
+	AllowPrivateDestinations bool               // push to loopback, private and link-local addresses too
+	Limits                   Limits             //
+	Drain                    time.Duration      // the longest that a shutdown takes, 0 to 5 min; default 10 s
+	Tokens                   []Token            // of the API; without any it answers reads on loopback only
+	Catalog                  *Catalog           // products that all streams share; nil: none
+	Partners                 map[string]Partner // by name, [A-Za-z0-9_-]{1,64}; nil where there is none
+	Streams                  map[string]Stream  // by stream id, [A-Za-z0-9_-]{1,64}; nil where there is none
 
 	Warnings []Fault  // what works, but is likely not meant
 	Files    []string // every other file that was looked at (keys, certificates), sorted, for who watches for changes
@@ -77,7 +78,7 @@ type Stream struct {
 	Hold         time.Duration  // how long outputs outlive a lost publisher, 0 to 1800 s, default 120 s
 	OnEnd        EndPolicy      // what a clean end by the encoder does
 	Policy       TakeoverPolicy // what a second publisher with the same key does
-	Public       bool           // RTMP play without a token
+	Public       bool           // feeds without a token
 	Catalog      *Catalog       // products of its own; nil: none
 	EncoderDelay time.Duration  // from the creator's eyes to here, 0 to 10 s: what a change as of what was seen waits
 

@@ -25,6 +25,7 @@ func (r *reader) config(v value, c *Config) {
 		"allow_private_destinations": r.flag(&c.AllowPrivateDestinations),
 		"limits":                     func(v value) { r.limits(v, &c.Limits) },
 		"drain":                      r.duration(&c.Drain, 5*time.Minute),
+		"partners":                   func(v value) { r.partners(v, c) },
 		"streams":                    func(v value) { r.streams(v, c) },
 	})
 }

@@ -50,7 +50,9 @@ type shop struct {
 type showcase struct {
 	own      map[string]*overlay.Product // beside the shared ones; guarded by the shop
 	timeline *overlay.Timeline
-	played   outputs.Carried // by all RTMP players together
+
+	feeding sync.Mutex
+	feeds   map[feedKey]*outputs.Carried
 }
 
 // of finds a stream's showcase; nil where there is none.

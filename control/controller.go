@@ -169,6 +169,11 @@ func (c *Controller) streams(ctx context.Context, d Desired) {
 	}
 	c.Registry.Replace(grants)
 	c.Registry.SetTokens(d.Tokens)
+	contracts := make([]access.Contract, 0, len(d.Partners))
+	for _, p := range d.Partners {
+		contracts = append(contracts, p.Contract)
+	}
+	c.Registry.SetContracts(contracts)
 	for id, before := range before.Streams {
 		now, stays := d.Streams[id]
 		switch {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/media"
-	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
 )
 
@@ -48,15 +47,6 @@ func (c *Controller) Wall(stream string, at media.Time) time.Time {
 		return time.Time{}
 	}
 	return c.Hub.Stream(stream).Wall(at)
-}
-
-// Played gives where the RTMP players of a stream count the overlay states that they got; nil for a stream that is not known.
-func (c *Controller) Played(stream string) *outputs.Carried {
-	s := c.shop.of(stream)
-	if s == nil {
-		return nil
-	}
-	return &s.played
 }
 
 // cues are those of a timeline, in memory.

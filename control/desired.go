@@ -11,9 +11,10 @@ import (
 
 // Desired is what the node should be doing: it comes from the configuration file now, from a store later.
 type Desired struct {
-	Streams map[string]Stream  // by id
-	Tokens  []access.Token     // of the API
-	Catalog []*overlay.Product // that all streams share
+	Streams  map[string]Stream  // by id
+	Tokens   []access.Token     // of the API
+	Partners map[string]Partner // by name
+	Catalog  []*overlay.Product // that all streams share
 }
 
 // Stream is one stream's desired state.
@@ -24,6 +25,12 @@ type Stream struct {
 	EncoderDelay time.Duration  // from the creator's eyes to the stream: what a change as of what was seen waits
 	Catalog      []*overlay.Product
 	Destinations map[string]Destination // by name
+}
+
+// Partner is who pulls feeds.
+type Partner struct {
+	Contract access.Contract // with the partner's name
+	View     overlay.View    // of overlay states, in all its feeds
 }
 
 // Destination is one place to push a stream to. Zero values of Coalesce, ChunkSize, Enhanced and Overlays mean: as the

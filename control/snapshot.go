@@ -39,9 +39,9 @@ func (c *Controller) Stream(id string) (StreamStatus, bool) {
 	}
 	stream := c.Hub.Stream(id)
 	facts := factsOf(&g)
-	st := StreamStatus{ID: id, State: g.State.String(), Tracks: tracksOf(&g, facts), Advice: advice(facts), Ingest: countersOf(&g)}
+	st := StreamStatus{ID: id, Feeds: []FeedStatus{}, State: g.State.String(), Tracks: tracksOf(&g, facts), Advice: advice(facts), Ingest: countersOf(&g)}
 	if of := c.shop.of(id); of != nil {
-		st.Overlays = of.status()
+		st.Overlays, st.Feeds = of.status(), of.feedsOf(stream)
 	}
 	if g.Session != "" {
 		st.Session = sessionOf(&g, stream)
@@ -153,7 +153,6 @@ func (s *showcase) status() OverlayStatus {
 	return OverlayStatus{
 		Seq: state.Seq, Cards: len(state.Cards), Waiting: len(s.timeline.Schedule()),
 		Changes: n.Changes, States: n.States, Repeats: n.Repeats, Late: n.Late, Refused: n.Refused, Bytes: n.Bytes,
-		Played: carriedOf(outputs.CarriesSEI|outputs.CarriesAMF, &s.played),
 	}
 }
 

@@ -19,6 +19,7 @@ type StreamStatus struct {
 	Ingest       IngestCounters      `json:"ingest"`
 	Overlays     OverlayStatus       `json:"overlays"`
 	Destinations []DestinationStatus `json:"destinations"`
+	Feeds        []FeedStatus        `json:"feeds" doc:"those that were ever pulled"`
 }
 
 // SessionStatus is one publish of a stream, from its acceptance to its end; encoder reconnects within the hold window
@@ -69,16 +70,41 @@ type IngestCounters struct {
 
 // OverlayStatus is what a stream's timeline did. The counters count since the process started, over all sessions of the stream.
 type OverlayStatus struct {
-	Seq     int64         `json:"seq" doc:"of the state that is shown; 0 where none was"`
-	Cards   int           `json:"cards" doc:"visible now"`
-	Waiting int           `json:"waiting" doc:"changes whose time has not come"`
-	Changes uint64        `json:"changes" doc:"changes that were carried out"`
-	States  uint64        `json:"states" doc:"states written to the timeline, without repeats"`
-	Repeats uint64        `json:"repeats" doc:"copies of a state, one at each key frame"`
-	Late    uint64        `json:"late" doc:"states whose wanted media time had passed"`
-	Refused uint64        `json:"refused" doc:"changes that could not be carried out when their time came"`
-	Bytes   uint64        `json:"bytes" doc:"of states and repeats on the timeline"`
-	Played  CarriedStatus `json:"played" doc:"what all RTMP players together were given"`
+	Seq     int64  `json:"seq" doc:"of the state that is shown; 0 where none was"`
+	Cards   int    `json:"cards" doc:"visible now"`
+	Waiting int    `json:"waiting" doc:"changes whose time has not come"`
+	Changes uint64 `json:"changes" doc:"changes that were carried out"`
+	States  uint64 `json:"states" doc:"states written to the timeline, without repeats"`
+	Repeats uint64 `json:"repeats" doc:"copies of a state, one at each key frame"`
+	Late    uint64 `json:"late" doc:"states whose wanted media time had passed"`
+	Refused uint64 `json:"refused" doc:"changes that could not be carried out when their time came"`
+	Bytes   uint64 `json:"bytes" doc:"of states and repeats on the timeline"`
+}
+
+// FeedStatus is a stream as one partner pulls it over one protocol. The counters count since the process started.
+type FeedStatus struct {
+	Protocol   string            `json:"protocol" enum:"rtmp,rtsp,hls,whep"`
+	Partner    string            `json:"partner,omitempty" doc:"whose contract; absent for all without one: public streams, links, the creator's preview"`
+	Readers    int               `json:"readers" doc:"connections that are open"`
+	Bytes      uint64            `json:"bytes" doc:"media bytes handed over"`
+	Frames     uint64            `json:"frames"`
+	Skipped    map[string]uint64 `json:"skipped" doc:"frames not sent, by reason"`
+	LagSeconds float64           `json:"lag_seconds" doc:"of the reader that is latest"`
+	Overlays   CarriedStatus     `json:"overlays"`
+}
+
+// PartnerStatus is a partner's contract.
+type PartnerStatus struct {
+	Name           string            `json:"name"`
+	Streams        []string          `json:"streams"`
+	Protocols      []string          `json:"protocols"`
+	MaxConnections int               `json:"max_connections" doc:"at once; 0: no bound"`
+	Connections    int               `json:"connections" doc:"that are open"`
+	Expires        *time.Time        `json:"expires,omitempty"`
+	Expired        bool              `json:"expired"`
+	Currency       string            `json:"currency,omitempty" doc:"of its view of the overlays"`
+	Locale         string            `json:"locale,omitempty" doc:"of its view of the overlays"`
+	Link           map[string]string `json:"link,omitempty" doc:"parameters that its view adds to product links"`
 }
 
 // CarriedStatus is what one output carried of the overlay states.

@@ -60,6 +60,7 @@ func (s *Server) register(mux *http.ServeMux) huma.API {
 	s.registerStreams(api)
 	s.registerProducts(api)
 	s.registerCues(api)
+	s.registerFeeds(api)
 	return api
 }
 
@@ -160,7 +161,7 @@ func (s *Server) refuse(r *http.Request, a access.Action, stream string) *Proble
 	switch {
 	case who.Role == access.NoRole:
 		return newProblem(Unauthorized, "This needs a token of the configuration, in the header Authorization: Bearer TOKEN.")
-	case s.Access.Authorize(who, a, stream) != nil:
+	case s.Access.Authorize(who, a, access.Object{Stream: stream}) != nil:
 		return newProblem(Forbidden, "The token is not good for this: its role is "+who.Role.String()+".")
 	}
 	return nil

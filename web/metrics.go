@@ -37,7 +37,7 @@ var (
 )
 
 // The metrics of a stream's overlay states, and of what each output carried of them. The label output is a destination's name,
-// or play:rtmp for all RTMP players of the stream together.
+// or feed:PROTOCOL:PARTNER.
 var (
 	overlayCards    = streamMetric("overlay_cards", "Cards that are visible now.")
 	overlayWaiting  = streamMetric("overlay_waiting_changes", "Changes whose time has not come.")
@@ -52,6 +52,15 @@ var (
 	carriedBytes    = streamMetric("overlay_carried_bytes_total", "Bytes of overlay states carried by an output.", "output", "carriage")
 	carriedReduced  = streamMetric("overlay_reduced_total", "What an output's view could not give of overlay states, in cards.", "output", "reason")
 	carriedSequence = streamMetric("overlay_carried_seq", "Seq of the newest overlay state that an output carried; 0 where none was.", "output")
+)
+
+// The metrics of a feed. The label partner is empty for all without a contract.
+var (
+	feedReaders = feedMetric("connections", "Connections that pull the feed.")
+	feedBytes   = feedMetric("bytes_total", "Media bytes handed over.")
+	feedFrames  = feedMetric("frames_total", "Media frames handed over.")
+	feedSkipped = feedMetric("skipped_frames_total", "Frames that readers of the feed did not get.", "reason")
+	feedLag     = feedMetric("lag_seconds", "Age of the oldest media that the latest reader has not taken yet.")
 )
 
 // The metrics of a destination.
@@ -75,6 +84,11 @@ func streamMetric(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("simulcart_"+name, help, append([]string{"stream"}, labels...), nil)
 }
 
+// feedMetric describes a metric that each feed has, with labels beside stream, protocol and partner.
+func feedMetric(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("simulcart_feed_"+name, help, append([]string{"stream", "protocol", "partner"}, labels...), nil)
+}
+
 // destinationMetric describes a metric that each destination has, with labels beside stream, destination and platform.
 func destinationMetric(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("simulcart_destination_"+name, help, append([]string{"stream", "destination", "platform"}, labels...), nil)
@@ -89,6 +103,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		refused, streamState, ingestBytes, ingestFrames, dropped, takeovers, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
 		overlayCards, overlayWaiting, overlayChanges, overlayStates, overlayRepeats, overlayLate, overlayUndone, overlayBytes,
+		feedReaders, feedBytes, feedFrames, feedSkipped, feedLag,
 		carriedStates, carriedRepeats, carriedBytes, carriedReduced, carriedSequence,
 		destinationState, attempts, failures, sentBytes, sentFrames, skipped, lag, unsent, lastLive, preflight,
 	} {
@@ -103,6 +118,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.source.Streams() {
 		series{ch, []string{s.ID}}.stream(&s)
 		series{ch, []string{s.ID}}.overlays(&s.Overlays)
+		for _, f := range s.Feeds {
+			series{ch, []string{s.ID}}.feed(&f)
+		}
 		for _, d := range s.Destinations {
 			series{ch, []string{s.ID, d.Name, d.Platform}}.destination(&d)
 			series{ch, []string{s.ID}}.carried(d.Name, &d.Overlays)
@@ -160,11 +178,18 @@ func (m series) overlays(o *control.OverlayStatus) {
 	m.count(overlayLate, o.Late)
 	m.count(overlayUndone, o.Refused)
 	m.count(overlayBytes, o.Bytes)
-	m.carried(playedOutput, &o.Played)
 }
 
-// playedOutput is the label of all RTMP players of a stream; no destination can have it, since their names hold no colon.
-const playedOutput = "play:rtmp"
+// feed sends what a feed counts. As an output of overlay states it is feed:PROTOCOL:PARTNER, which no destination can be called.
+func (m series) feed(f *control.FeedStatus) {
+	named := series{m.out, append(slices.Clone(m.labels), f.Protocol, f.Partner)}
+	named.gauge(feedReaders, float64(f.Readers))
+	named.count(feedBytes, f.Bytes)
+	named.count(feedFrames, f.Frames)
+	named.counts(feedSkipped, nil, f.Skipped)
+	named.gauge(feedLag, f.LagSeconds)
+	m.carried("feed:"+f.Protocol+":"+f.Partner, &f.Overlays)
+}
 
 // carried sends what an output carried of the overlay states.
 func (m series) carried(output string, c *control.CarriedStatus) {

@@ -589,7 +589,7 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
-	if !strings.HasPrefix(api.OpenAPI, "3.1") || n != 19 {
+	if !strings.HasPrefix(api.OpenAPI, "3.1") || n != 21 {
 		t.Errorf("OpenAPI %s with %d operations", api.OpenAPI, n)
 	}
 	if strings.Contains(string(docsHTML), "://") {

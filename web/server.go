@@ -29,6 +29,8 @@ type Source interface {
 	// Retry asks for a connection attempt now, and does not wait for it. It gives control.ErrNoStream or
 	// control.ErrNoDestination, wrapped or not, where the names fit nothing.
 	Retry(stream, destination string) error
+	// Partners gives all contracts, by name.
+	Partners() []control.PartnerStatus
 }
 
 // Server answers HTTP requests about a Source. Set its fields before the first use and leave them alone afterwards.
@@ -42,6 +44,10 @@ type Server struct {
 	// OpenRetry lets everybody who reaches the public handler ask for a retry where there are no tokens. False means that only
 	// programs and browsers on this machine may.
 	OpenRetry bool
+
+	// FeedURL gives the address at which a stream is pulled over a protocol from the host that a client calls us, with a secret, which
+	// may be empty; "" where the protocol is not served. nil: none is.
+	FeedURL func(over access.Protocol, host, stream, secret string) string
 
 	Ready func() error // what /readyz asks, at once and without waiting; nil means always ready
 	Debug bool         // serves the profiles of net/http/pprof below /debug/pprof/ on the operations handler

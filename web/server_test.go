@@ -46,6 +46,8 @@ func (f *fakeSource) Retry(stream, destination string) error {
 	return f.fault
 }
 
+func (f *fakeSource) Partners() []control.PartnerStatus { return nil }
+
 // maria is a stream in which everything has a value.
 func maria() control.StreamStatus {
 	since := time.Date(2026, 3, 1, 20, 0, 0, 0, time.UTC)
@@ -62,8 +64,12 @@ func maria() control.StreamStatus {
 			Takeovers: 1, TimeJumps: 2, Sessions: 3, AVSkew: -0.25,
 		},
 		Overlays: control.OverlayStatus{
-			Seq: 12, Cards: 2, Waiting: 3, Changes: 15, States: 12, Repeats: 40, Late: 1, Refused: 2, Bytes: 5000, Played: carried("sei+amf"),
+			Seq: 12, Cards: 2, Waiting: 3, Changes: 15, States: 12, Repeats: 40, Late: 1, Refused: 2, Bytes: 5000,
 		},
+		Feeds: []control.FeedStatus{{
+			Protocol: "rtmp", Partner: "talkshoplive", Readers: 2, Bytes: 700, Frames: 60, Skipped: map[string]uint64{"late": 1}, LagSeconds: 0.5,
+			Overlays: carried("sei+amf"),
+		}},
 		Destinations: []control.DestinationStatus{{
 			Name: "tiktok", Platform: "tiktok", URL: "rtmp://example.com/live/…", State: "backoff", Since: since, Cause: "tcp",
 			LastLive: &since, Preflight: control.Preflight{Verdict: "ok"}, Bytes: 900, Frames: 70, Skipped: map[string]uint64{"lag": 5},

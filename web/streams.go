@@ -157,13 +157,17 @@ func whole(s control.StreamStatus) control.StreamStatus {
 	s.Tracks = orEmpty(s.Tracks)
 	s.Ingest.Frames = orNone(s.Ingest.Frames)
 	s.Ingest.Dropped = orNone(s.Ingest.Dropped)
-	s.Overlays.Played = wholeCarried(s.Overlays.Played)
 	s.Destinations = orEmpty(slices.Clone(s.Destinations))
 	for i := range s.Destinations {
 		d := &s.Destinations[i]
 		d.Skipped = orNone(d.Skipped)
 		d.Failures = orNone(d.Failures)
 		d.Overlays = wholeCarried(d.Overlays)
+	}
+	s.Feeds = orEmpty(slices.Clone(s.Feeds))
+	for i := range s.Feeds {
+		f := &s.Feeds[i]
+		f.Skipped, f.Overlays = orNone(f.Skipped), wholeCarried(f.Overlays)
 	}
 	return s
 }

@@ -23,6 +23,9 @@ func desiredOf(c *config.Config) (control.Desired, error) {
 	if d.Catalog, err = productsOf(c.Catalog); err != nil {
 		return control.Desired{}, fmt.Errorf("catalog: %w", err)
 	}
+	if d.Partners, err = partnersOf(c.Partners); err != nil {
+		return control.Desired{}, err
+	}
 	for id, s := range c.Streams {
 		stream := control.Stream{
 			Key: access.DigestOf(s.Key.Reveal()), Public: s.Public, Ingest: ingestOptions(s), EncoderDelay: s.EncoderDelay,
@@ -75,6 +78,31 @@ func tokensOf(c *config.Config) []access.Token {
 		tokens = append(tokens, access.Token{Name: t.Name, Digest: access.DigestOf(t.Token.Reveal()), Role: role, Stream: t.Stream})
 	}
 	return tokens
+}
+
+// partnersOf gives the contracts.
+func partnersOf(partners map[string]config.Partner) (map[string]control.Partner, error) {
+	all := make(map[string]control.Partner, len(partners))
+	for name, p := range partners {
+		of := control.Partner{Contract: access.Contract{
+			Partner: name, Digest: access.DigestOf(p.Token.Reveal()), Streams: p.Streams, MaxConnections: p.MaxConnections, Expires: p.Expires,
+		}}
+		for _, word := range p.Protocols {
+			over, err := access.ParseProtocol(word)
+			if err != nil {
+				return nil, fmt.Errorf("partners.%s.protocols: %w", name, err)
+			}
+			of.Contract.Protocols = append(of.Contract.Protocols, over)
+		}
+		if p.View != nil {
+			var err error
+			if of.View, err = viewOf(p.View); err != nil {
+				return nil, fmt.Errorf("partners.%s.view: %w", name, err)
+			}
+		}
+		all[name] = of
+	}
+	return all, nil
 }
 
 func ingestOptions(s config.Stream) ingest.Options {

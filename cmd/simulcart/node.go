@@ -59,12 +59,12 @@ func newNode(c *config.Config, log *slog.Logger) (*node, error) {
 		Outputs: constructors(dialer, log), Budget: outputs.NewBudget(attemptsPerSecond, attemptsAtOnce), Refusals: refusals,
 	}
 	n.rtmp = &rtmpin.Server{
-		Gate: n.gate, Registry: registry, Log: log, Play: player(hub, n.controller.Played), Refusals: refusals,
+		Gate: n.gate, Registry: registry, Log: log, Play: player(hub, n.controller), Refusals: refusals,
 		Lobby: rtmpin.Lobby{PerAddress: c.Limits.UnauthenticatedPerIP, InAll: c.Limits.Unauthenticated},
 	}
 	n.web = &web.Server{
 		Source: n.controller, Overlays: n.controller, Access: registry,
-		Log: log, Version: buildVersion(), Debug: c.Debug, Ready: n.isReady,
+		Log: log, Version: buildVersion(), Debug: c.Debug, Ready: n.isReady, FeedURL: n.feedURL,
 	}
 	if err := n.listen(); err != nil {
 		n.closeListeners()

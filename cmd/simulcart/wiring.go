@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/control"
 	"github.com/simulcart/simulcart/outputs"
 	rtmpout "github.com/simulcart/simulcart/outputs/rtmp"
@@ -67,16 +68,17 @@ func trust(t control.TLS) (*tls.Config, error) {
 }
 
 // player serves RTMP play from the hub: ingest/rtmp.Server hands its players to it.
-func player(hub *relay.Hub, played func(stream string) *outputs.Carried) func(ctx context.Context, stream string, conn *rtmp.Conn, r *rtmp.Request) error {
-	return func(ctx context.Context, stream string, conn *rtmp.Conn, r *rtmp.Request) error {
+func player(hub *relay.Hub, c *control.Controller) func(ctx context.Context, stream, partner string, conn *rtmp.Conn, r *rtmp.Request) error {
+	return func(ctx context.Context, stream, partner string, conn *rtmp.Conn, r *rtmp.Request) error {
 		s := hub.Stream(stream)
-		if !s.Snapshot().Live {
+		feed, known := c.Feed(stream, partner, access.RTMP)
+		if !known || !s.Snapshot().Live {
 			_ = r.Reject(rtmp.CodePlayNotFound, "the stream is not live: try again in a moment")
 			return conn.Close()
 		}
 		play := &rtmpout.Play{
-			Request: r, Conn: conn, Output: playOutput,
-			Overlays: outputs.CarriesSEI | outputs.CarriesAMF, Carried: played(stream),
+			Request: r, Conn: conn, Output: feed.Output,
+			Overlays: outputs.CarriesSEI | outputs.CarriesAMF, View: feed.View, Carried: feed.Carried,
 		}
 		if err := play.Run(ctx, s); err != nil {
 			return fmt.Errorf("play %s: %w", stream, err)
@@ -84,7 +86,3 @@ func player(hub *relay.Hub, played func(stream string) *outputs.Carried) func(ct
 		return nil
 	}
 }
-
-// playOutput is the name under which all RTMP players of a stream are counted together. No destination can have it, since
-// names of destinations hold no colon.
-const playOutput = "play:rtmp"

@@ -47,8 +47,9 @@ type Server struct {
 	Gate     *ingest.Gate
 	Registry *access.Registry
 	Log      *slog.Logger
-	// Play serves an authorised player: it accepts the request, and returns when the player is gone and conn is closed.
-	Play  func(ctx context.Context, stream string, conn *rtmp.Conn, r *rtmp.Request) error
+	// Play serves an authorised player, under a partner's contract where one is named: it accepts the request, and returns when the
+	// player is gone and conn is closed.
+	Play  func(ctx context.Context, stream, partner string, conn *rtmp.Conn, r *rtmp.Request) error
 	Lobby Lobby // bounds those who have not shown a key
 	// Refusals counts who was not let in; nil: nobody counts.
 	Refusals *ingest.Refusals
@@ -163,7 +164,7 @@ func open(nc net.Conn, start time.Time) (*rtmp.Conn, *rtmp.Request, error) {
 func (s *Server) publish(ctx context.Context, conn *rtmp.Conn, r *rtmp.Request, protocol string, settle func()) error {
 	remote := conn.NetConn().RemoteAddr().String()
 	who := s.Registry.Identify(r.Name)
-	if err := s.Registry.Authorize(who, access.Publish, who.Stream); err != nil {
+	if err := s.Registry.Authorize(who, access.Publish, access.Object{Stream: who.Stream}); err != nil {
 		s.refused(ingest.RefusedKey)
 		refuse(conn, r, rtmp.CodePublishBadName, "the stream key is not known here: copy it again")
 		return errWrongKey
@@ -182,15 +183,39 @@ func (s *Server) publish(ctx context.Context, conn *rtmp.Conn, r *rtmp.Request, 
 
 // play checks a player and hands it on; settle is called once it is in.
 func (s *Server) play(ctx context.Context, conn *rtmp.Conn, r *rtmp.Request, settle func()) error {
-	if err := s.Registry.Authorize(access.Principal{}, access.Play, r.Name); err != nil || s.Play == nil {
+	pass, err := s.Registry.Open(s.Registry.IdentifyViewer(r.Query.Get("token")), access.Object{Stream: r.Name, Over: access.RTMP})
+	if err != nil || s.Play == nil {
 		s.refused(ingest.RefusedPlay)
-		refuse(conn, r, rtmp.CodePlayNotFound, "no such stream, or it is not public")
+		words := "no such stream, or it needs a token that is good for it: rtmp://HOST/live/STREAM?token=TOKEN"
+		if errors.Is(err, access.ErrFull) {
+			words = err.Error()
+		}
+		refuse(conn, r, rtmp.CodePlayNotFound, words)
 		return err
 	}
+	defer pass.Close()
 	settle()
 	_ = conn.NetConn().SetDeadline(time.Time{})
-	return s.Play(ctx, r.Name, conn, r)
+	playing, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel(nil)
+	watching.Go(func() {
+		select {
+		case <-playing.Done():
+		case <-pass.Done():
+			cancel(errRevoked)
+		}
+	})
+	err = s.Play(playing, r.Name, pass.Partner(), conn, r)
+	if err == nil && errors.Is(context.Cause(playing), errRevoked) {
+		return errRevoked
+	}
+	return err
 }
+
+// errRevoked is the end of a player whose right to play is gone.
+var errRevoked = errors.New("the right to play has expired, or was taken away")
 
 // refused counts a connection that was not let in.
 func (s *Server) refused(why ingest.Refusal) {

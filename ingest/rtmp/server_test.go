@@ -265,7 +265,7 @@ func TestPlayIsHandedOver(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r, dial := loopback(t)
 			var handed []string
-			r.server.Play = func(_ context.Context, stream string, conn *rtmp.Conn, q *rtmp.Request) error {
+			r.server.Play = func(_ context.Context, stream, _ string, conn *rtmp.Conn, q *rtmp.Request) error {
 				handed = append(handed, stream)
 				if err := q.Accept(); err != nil {
 					return err

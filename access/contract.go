@@ -1,0 +1,193 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ErrFull says that a contract has all the connections that it may have.
+var ErrFull = errors.New("all connections of the contract are in use")
+
+// Protocol is how a stream is pulled. The set is closed.
+type Protocol uint8
+
+// The protocols.
+const (
+	RTMP Protocol = iota + 1
+	RTSP
+	HLS
+	WHEP
+	protocols
+)
+
+var protocolNames = [...]string{"none", "rtmp", "rtsp", "hls", "whep"}
+
+// String gives the word of the configuration.
+func (p Protocol) String() string { return protocolNames[p] }
+
+// ParseProtocol reads a word of the configuration.
+func ParseProtocol(word string) (Protocol, error) {
+	if i := slices.Index(protocolNames[:], word); i > 0 {
+		return Protocol(i), nil
+	}
+	return 0, fmt.Errorf("%q is no protocol: rtmp, rtsp, hls or whep", word)
+}
+
+// Object is what an action is about. The zero value is the node.
+type Object struct {
+	Stream string
+	Over   Protocol // for Play: how
+}
+
+// Contract is what a partner may pull.
+type Contract struct {
+	Partner        string // the partner's name
+	Digest         Digest // of its token
+	Streams        []string
+	Protocols      []Protocol
+	MaxConnections int       // at once, over all streams and protocols; 0: no bound
+	Expires        time.Time // zero: never
+}
+
+// covers says whether the contract is good for an object.
+func (c *Contract) covers(o Object, now time.Time) bool {
+	return (c.Expires.IsZero() || now.Before(c.Expires)) && slices.Contains(c.Streams, o.Stream) && slices.Contains(c.Protocols, o.Over)
+}
+
+// SetContracts takes the partners' contracts as they are from now on. What runs under one that is gone, or does not cover it any
+// more, is ended.
+func (r *Registry) SetContracts(contracts []Contract) {
+	byToken, byPartner := make(map[Digest]*Contract, len(contracts)), make(map[string]*Contract, len(contracts))
+	for i := range contracts {
+		c := contracts[i]
+		if !c.Digest.IsZero() {
+			byToken[c.Digest], byPartner[c.Partner] = &c, &c
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byToken, r.contracts = byToken, byPartner
+	r.reviewLocked()
+}
+
+// IdentifyViewer finds whose secret this is: a partner's token, a link, or a stream key, whose holder may look at her own stream.
+// An unknown one is anybody.
+func (r *Registry) IdentifyViewer(secret string) Principal {
+	if secret == "" {
+		return Principal{}
+	}
+	digest := DigestOf(secret)
+	r.mu.RLock()
+	c := r.byToken[digest]
+	r.mu.RUnlock()
+	if c != nil && c.Digest.Equal(digest) {
+		return Principal{Partner: c.Partner, token: digest}
+	}
+	if l, ok := r.openLink(secret); ok {
+		return Principal{link: l}
+	}
+	return r.Identify(secret)
+}
+
+// mayPlay says whether p may pull o, by a contract, by a link, or by itself.
+func (r *Registry) mayPlayLocked(p Principal, o Object, now time.Time) bool {
+	if p.Partner != "" {
+		c := r.contracts[p.Partner]
+		return c != nil && c.Digest.Equal(p.token) && c.covers(o, now)
+	}
+	return p.link.covers(o, now)
+}
+
+// Pass is the right to pull a stream, for as long as it is used.
+type Pass struct {
+	registry *Registry
+	who      Principal
+	what     Object
+	timer    *time.Timer // nil: it does not expire
+	done     chan struct{}
+}
+
+// Open gives a pass, which the caller closes. The error is [ErrDenied] or [ErrFull].
+func (r *Registry) Open(p Principal, o Object) (*Pass, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if err := r.authorizeLocked(p, Play, o, now); err != nil {
+		return nil, err
+	}
+	pass := &Pass{registry: r, who: p, what: o, done: make(chan struct{})}
+	expires := p.link.expires
+	if c := r.contracts[p.Partner]; c != nil {
+		if c.MaxConnections > 0 && r.used[p.Partner] >= c.MaxConnections {
+			return nil, fmt.Errorf("%w: %d", ErrFull, c.MaxConnections)
+		}
+		expires = c.Expires
+		if r.used == nil {
+			r.used = make(map[string]int)
+		}
+		r.used[p.Partner]++
+	}
+	if !expires.IsZero() {
+		pass.timer = time.AfterFunc(expires.Sub(now), r.review)
+	}
+	if r.passes == nil {
+		r.passes = make(map[*Pass]bool)
+	}
+	r.passes[pass] = true
+	return pass, nil
+}
+
+// Partner is whose contract it is; "" for links, keys and public streams.
+func (p *Pass) Partner() string { return p.who.Partner }
+
+// Done is closed when the right is gone: expired, revoked, or the stream is not public any more.
+func (p *Pass) Done() <-chan struct{} { return p.done }
+
+// Close gives the pass back. It is idempotent.
+func (p *Pass) Close() {
+	p.registry.mu.Lock()
+	defer p.registry.mu.Unlock()
+	p.closeLocked()
+}
+
+func (p *Pass) closeLocked() {
+	r := p.registry
+	if !r.passes[p] {
+		return
+	}
+	delete(r.passes, p)
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	if p.who.Partner != "" {
+		if r.used[p.who.Partner]--; r.used[p.who.Partner] == 0 {
+			delete(r.used, p.who.Partner)
+		}
+	}
+}
+
+// review ends what is not allowed any more.
+func (r *Registry) review() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reviewLocked()
+}
+
+func (r *Registry) reviewLocked() {
+	now := time.Now()
+	for p := range r.passes {
+		if r.authorizeLocked(p.who, Play, p.what, now) != nil {
+			p.closeLocked()
+			close(p.done)
+		}
+	}
+}
+
+// Connections counts a partner's open passes.
+func (r *Registry) Connections(partner string) int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.used[partner]
+}

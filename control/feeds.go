@@ -1,0 +1,100 @@
+package control
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/overlay"
+	"github.com/simulcart/simulcart/relay"
+)
+
+// Feed is a stream as one partner pulls it over one protocol, or as everybody else does.
+type Feed struct {
+	Output  string           // the name of its readers
+	View    *overlay.View    // of overlay states
+	Carried *outputs.Carried // where it counts them
+}
+
+// feedKey is a protocol and a partner, "" for all who have no contract.
+type feedKey struct {
+	over    access.Protocol
+	partner string
+}
+
+// String gives the readers of a feed their name: "feed:rtmp:talkshoplive", or "feed:rtmp" for all without a contract. No
+// destination can have it, since their names hold no colon.
+func (k feedKey) String() string {
+	name := "feed:" + k.over.String()
+	if k.partner != "" {
+		name += ":" + k.partner
+	}
+	return name
+}
+
+// Feed gives the feed of a stream for a partner, "" for all who have no contract; false for a stream that is not known.
+func (c *Controller) Feed(stream, partner string, over access.Protocol) (Feed, bool) {
+	s := c.shop.of(stream)
+	if s == nil {
+		return Feed{}, false
+	}
+	view := c.snapshot().Partners[partner].View
+	key := feedKey{over, partner}
+	return Feed{Output: key.String(), View: &view, Carried: s.feed(key)}, true
+}
+
+// feed gives where a feed counts overlay states.
+func (s *showcase) feed(key feedKey) *outputs.Carried {
+	s.feeding.Lock()
+	defer s.feeding.Unlock()
+	if s.feeds == nil {
+		s.feeds = make(map[feedKey]*outputs.Carried)
+	}
+	if s.feeds[key] == nil {
+		s.feeds[key] = &outputs.Carried{}
+	}
+	return s.feeds[key]
+}
+
+// feedsOf tells of a stream's feeds that were ever pulled.
+func (s *showcase) feedsOf(stream *relay.Stream) []FeedStatus {
+	s.feeding.Lock()
+	feeds := maps.Clone(s.feeds)
+	s.feeding.Unlock()
+	list := make([]FeedStatus, 0, len(feeds))
+	for key, carried := range feeds {
+		n := stream.Counters(key.String())
+		list = append(list, FeedStatus{
+			Protocol: key.over.String(), Partner: key.partner,
+			Readers: n.Readers, Bytes: n.Bytes, Frames: n.Frames, LagSeconds: n.Lag.Seconds(),
+			Skipped:  map[string]uint64{"late": n.SkippedLate, "gone": n.SkippedGone},
+			Overlays: carriedOf(outputs.CarriesSEI|outputs.CarriesAMF, carried),
+		})
+	}
+	slices.SortFunc(list, func(a, b FeedStatus) int {
+		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Partner, b.Partner))
+	})
+	return list
+}
+
+// Partners tells of the contracts, by name.
+func (c *Controller) Partners() []PartnerStatus {
+	partners := c.snapshot().Partners
+	list := make([]PartnerStatus, 0, len(partners))
+	for _, name := range slices.Sorted(maps.Keys(partners)) {
+		p := partners[name]
+		st := PartnerStatus{
+			Name: name, Streams: p.Contract.Streams, MaxConnections: p.Contract.MaxConnections, Connections: c.Registry.Connections(name),
+			Expires: moment(p.Contract.Expires), Expired: !p.Contract.Expires.IsZero() && !time.Now().Before(p.Contract.Expires),
+			Currency: p.View.Currency, Locale: p.View.Locale, Link: p.View.Link,
+		}
+		for _, over := range p.Contract.Protocols {
+			st.Protocols = append(st.Protocols, over.String())
+		}
+		list = append(list, st)
+	}
+	return list
+}

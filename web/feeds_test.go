@@ -1,0 +1,86 @@
+package web
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/control"
+	"github.com/simulcart/simulcart/overlay"
+)
+
+func TestPartners(t *testing.T) {
+	s := newShop(t)
+	expires := time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
+	controller := s.server.Source.(*control.Controller)
+	err := controller.Apply(t.Context(), control.Desired{
+		Streams: map[string]control.Stream{"maria": {Key: access.DigestOf("key")}},
+		Tokens:  []access.Token{{Name: "ops", Digest: access.DigestOf(adminToken), Role: access.Admin}, {Name: "maria", Digest: access.DigestOf(creatorToken), Role: access.Creator, Stream: "maria"}},
+		Partners: map[string]control.Partner{"tsl": {
+			Contract: access.Contract{
+				Partner: "tsl", Digest: access.DigestOf("tsl-secret"), Streams: []string{"maria"}, Protocols: []access.Protocol{access.RTMP}, MaxConnections: 3, Expires: expires,
+			},
+			View: overlay.View{Currency: "USD"},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := s.server.Access
+	pass, err := registry.Open(registry.IdentifyViewer("tsl-secret"), access.Object{Stream: "maria", Over: access.RTMP})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pass.Close()
+	want := `{"partners":[{"name":"tsl","streams":["maria"],"protocols":["rtmp"],"max_connections":3,"connections":1,"expires":"2999-01-01T00:00:00Z","expired":false,"currency":"USD"}]}`
+	if code, got := s.ask("GET", "/v1/partners", ""); code != 403 { // it concerns more than her own stream
+		t.Errorf("a creator: got %d %s", code, got)
+	}
+	if got := s.must("GET", "/v1/partners", "", "Authorization", "Bearer "+adminToken); got != want+"\n" && got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
+func TestLinks(t *testing.T) {
+	s := newShop(t)
+	s.server.FeedURL = func(over access.Protocol, host, stream, secret string) string {
+		if over != access.RTMP {
+			return ""
+		}
+		return "rtmp://" + host + "/live/" + stream + "?token=" + secret
+	}
+	const path = "/v1/streams/maria/links"
+	var got LinksAnswer
+	body := s.must("POST", path, `{"protocols":["rtmp"],"ttl":"2h"}`)
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	address, secret, _ := strings.Cut(got.Links["rtmp"], "?token=")
+	if left := time.Until(got.Expires); address != "rtmp://example.com/live/maria" || left < 119*time.Minute || left > 2*time.Hour {
+		t.Errorf("got %s", body)
+	}
+	registry := s.server.Access
+	if err := registry.Authorize(registry.IdentifyViewer(secret), access.Play, access.Object{Stream: "maria", Over: access.RTMP}); err != nil {
+		t.Errorf("the link: %v", err)
+	}
+	for _, c := range []struct {
+		name, path, body, token string
+		code                    int
+	}{
+		{"a day and more", path, `{"protocols":["rtmp"],"ttl":"25h"}`, creatorToken, 422},
+		{"no time", path, `{"protocols":["rtmp"],"ttl":"0s"}`, creatorToken, 422},
+		{"no unit", path, `{"protocols":["rtmp"],"ttl":"60"}`, creatorToken, 422},
+		{"a protocol that is not served", path, `{"protocols":["hls"],"ttl":"1h"}`, creatorToken, 422},
+		{"no protocol of ours", path, `{"protocols":["srt"],"ttl":"1h"}`, creatorToken, 422},
+		{"none", path, `{"protocols":[],"ttl":"1h"}`, creatorToken, 422},
+		{"another's stream", "/v1/streams/ana/links", `{"protocols":["rtmp"],"ttl":"1h"}`, creatorToken, 403},
+		{"no stream", "/v1/streams/nobody/links", `{"protocols":["rtmp"],"ttl":"1h"}`, adminToken, 404},
+		{"a reader", path, `{"protocols":["rtmp"],"ttl":"1h"}`, readerToken, 403},
+	} {
+		if code, body := s.ask("POST", c.path, c.body, "Authorization", "Bearer "+c.token); code != c.code {
+			t.Errorf("%s: got %d %s, want %d", c.name, code, body, c.code)
+		}
+	}
+}
