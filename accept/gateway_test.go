@@ -50,8 +50,9 @@ type gateway struct {
 	rtmp, rtmps, http, metrics string // addresses
 	ca                         *mediatest.Authority
 
-	tokens bool // changes by the API are let in, with adminToken
-	dir    string
+	tokens   bool   // changes by the API are let in, with adminToken
+	partners string // the section, in YAML
+	dir      string
 }
 
 // adminToken lets a proof change what is shown.
@@ -122,6 +123,7 @@ func (g *gateway) yaml(streams ...stream) string {
 	if g.tokens {
 		p("tokens:  [{name: ops, token: %q, role: admin}]", adminToken)
 	}
+	b.WriteString(g.partners)
 	p("streams:")
 	for _, s := range streams {
 		hold := s.hold
@@ -199,6 +201,9 @@ type status struct {
 		Takeovers int            `json:"takeovers"`
 	} `json:"ingest"`
 	Destinations []destinationStatus `json:"destinations"`
+	Feeds        []struct {
+		Partner string `json:"partner"`
+	} `json:"feeds"`
 }
 
 type destinationStatus struct {

@@ -14,7 +14,10 @@ import (
 func TestPartners(t *testing.T) {
 	s := newShop(t)
 	expires := time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
-	controller := s.server.Source.(*control.Controller)
+	controller, ok := s.server.Source.(*control.Controller)
+	if !ok {
+		t.Fatal("the shop has another source")
+	}
 	err := controller.Apply(t.Context(), control.Desired{
 		Streams: map[string]control.Stream{"maria": {Key: access.DigestOf("key")}},
 		Tokens:  []access.Token{{Name: "ops", Digest: access.DigestOf(adminToken), Role: access.Admin}, {Name: "maria", Digest: access.DigestOf(creatorToken), Role: access.Creator, Stream: "maria"}},
