@@ -103,9 +103,7 @@ func (r *reader) token(v value) Token {
 	if r.faulty(v.path) {
 		return t
 	}
-	if r.has(v.path+".token") && r.has(v.path+".token_file") {
-		r.fault(r.at[v.path+".token_file"], v.path+".token_file", "token and token_file are both set", "keep one of the two")
-	}
+	r.bothTokens(v)
 	for _, need := range []struct{ key, hint string }{
 		{"name", "name who has it"}, {"role", "write admin, read, or stream:ID"},
 	} {
@@ -113,10 +111,21 @@ func (r *reader) token(v value) Token {
 			r.fault(v.place(), v.path, need.key+" is missing", need.hint)
 		}
 	}
+	r.noToken(v)
+	return t
+}
+
+// bothTokens finds a token that is told twice, noToken one that is not.
+func (r *reader) bothTokens(v value) {
+	if r.has(v.path+".token") && r.has(v.path+".token_file") {
+		r.fault(r.at[v.path+".token_file"], v.path+".token_file", "token and token_file are both set", "keep one of the two")
+	}
+}
+
+func (r *reader) noToken(v value) {
 	if !r.has(v.path+".token") && !r.has(v.path+".token_file") {
 		r.fault(v.place(), v.path, "token is missing", tokenHint)
 	}
-	return t
 }
 
 func (r *reader) tokenName(dst *string) func(value) {

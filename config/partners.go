@@ -51,12 +51,8 @@ func (r *reader) partner(v value) Partner {
 	if r.faulty(v.path) {
 		return p
 	}
-	if r.has(v.path+".token") && r.has(v.path+".token_file") {
-		r.fault(r.at[v.path+".token_file"], v.path+".token_file", "token and token_file are both set", "keep one of the two")
-	}
-	if !r.has(v.path+".token") && !r.has(v.path+".token_file") {
-		r.fault(v.place(), v.path, "token is missing", tokenHint)
-	}
+	r.bothTokens(v)
+	r.noToken(v)
 	for _, need := range []struct {
 		key, hint string
 		empty     bool
