@@ -19,6 +19,7 @@ type carrier struct {
 	counts   *outputs.Carried
 	kind     making
 
+	copies  *relay.Derived[*overlay.Copy]
 	states  *relay.Derived[*overlaid]
 	next    *carried                      // belongs to the frame that follows
 	waiting []*carried                    // as onTextData, in the order in which they came
@@ -40,8 +41,8 @@ func newCarrier(c outputs.Carriage, view *overlay.View, counts *outputs.Carried)
 // open says for which stream, session and peer, before the first frame.
 func (c *carrier) open(s *relay.Stream, origin media.Time, kind sharing) {
 	if c != nil {
-		c.kind = making{viewName(c.view), kind, origin}
-		c.states = overlays(s)
+		c.kind = making{c.view.Name(), kind, origin}
+		c.copies, c.states = overlays(s)
 	}
 }
 
@@ -50,10 +51,13 @@ func (c *carrier) take(f *media.Frame, seq uint64) {
 	if c == nil {
 		return
 	}
-	c.next = c.states.At(seq, f).carried(c.kind, c.view)
-	if c.next == nil {
+	seen := c.copies.At(seq, f).By(c.view)
+	if seen == nil {
+		c.next = nil
 		c.counts.Lose()
+		return
 	}
+	c.next = c.states.At(seq, f).carried(c.kind, seen, f.PTS)
 }
 
 // skip forgets what was to be carried with frames that the peer does not get.
@@ -93,11 +97,11 @@ func (c *carrier) carry(f *media.Frame, m *wire.Shared, b *wire.Batch, streamID 
 
 // came counts what the view could not give of a state that is new here.
 func (c *carrier) came(s *carried) {
-	if s.seq <= c.seq {
+	if s.Seq <= c.seq {
 		return
 	}
-	c.seq = s.seq
-	if n := s.counts; n != (overlay.Counts{}) {
+	c.seq = s.Seq
+	if n := s.Counts; n != (overlay.Counts{}) {
 		c.counts.Reduce(outputs.Reductions{
 			NoPrice: n.NoPrice, OtherLang: n.OtherLang, Shortened: n.Shortened, NoParams: n.NoParams, NoMeta: n.NoMeta, Dropped: n.Dropped,
 		})
@@ -106,12 +110,12 @@ func (c *carrier) came(s *carried) {
 
 // wrote counts a copy.
 func (c *carrier) wrote(by outputs.Carriage, s *carried) {
-	if s.seq <= c.sent[by] {
-		c.counts.Repeat(by, len(s.text))
+	if s.Seq <= c.sent[by] {
+		c.counts.Repeat(by, len(s.Text))
 		return
 	}
-	c.sent[by] = s.seq
-	c.counts.State(by, s.seq, len(s.text))
+	c.sent[by] = s.Seq
+	c.counts.State(by, s.Seq, len(s.Text))
 }
 
 // release lets go all that is due in front of f.

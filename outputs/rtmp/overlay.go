@@ -1,10 +1,6 @@
 package rtmp
 
 import (
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/simulcart/simulcart/media"
@@ -17,20 +13,16 @@ import (
 
 // How an overlay state reaches RTMP peers (OVERLAYS.md §2):
 //
-//  1. it comes as a frame in front of the picture that it belongs to, and is parsed once per stream ([overlaid]);
-//  2. each distinct view is applied to it once, for all outputs with that view ([copied]);
+//  1. it comes as a frame in front of the picture that it belongs to, and is read once per stream ([overlay.Copy]), for all outputs;
+//  2. each distinct view is applied to it once;
 //  3. its messages are made once per view, chunk size and codec form ([carried]): onTextData, and the picture with the state
 //     as an SEI message in a slice of its own between two parts of the shared picture;
 //  4. each sender's [carrier] puts them where they belong.
 
-// overlaid is one overlay frame with all that is made of it. It stands beside the stream's window and leaves with its frame.
+// overlaid is what an overlay frame becomes in RTMP. It stands beside the stream's window and leaves with its frame.
 type overlaid struct {
-	state *overlay.State // nil where it could not be read
-	at    media.Time     // PTS of the frame, and of the picture behind it
-
-	mu     sync.Mutex
-	copies map[string]*copied // by the view's name
-	made   map[making]*carried
+	mu   sync.Mutex
+	made map[making]*carried
 }
 
 // making is what messages depend on beside the state and the session.
@@ -41,27 +33,16 @@ type making struct {
 }
 
 // overlays gives what a stream's overlay frames become.
-func overlays(s *relay.Stream) *relay.Derived[*overlaid] {
+func overlays(s *relay.Stream) (*relay.Derived[*overlay.Copy], *relay.Derived[*overlaid]) {
 	type key struct{}
-	return relay.Derive(s, key{}, func(f *media.Frame) *overlaid {
-		o := &overlaid{at: f.PTS, copies: make(map[string]*copied), made: make(map[making]*carried)}
-		if state, err := overlay.ParseState(f.Data); err == nil {
-			o.state = state
-		}
-		return o
+	return relay.Derive(s, overlay.CopyKey{}, overlay.ReadCopy), relay.Derive(s, key{}, func(*media.Frame) *overlaid {
+		return &overlaid{made: make(map[making]*carried)}
 	})
-}
-
-// copied is one copy of a state as one view sees it.
-type copied struct {
-	seq    int64
-	counts overlay.Counts
-	text   []byte // the message of the convention
 }
 
 // carried is one copy of a state as messages, for all peers with one view, chunk size and codec form.
 type carried struct {
-	*copied
+	*overlay.Sight
 	at  media.Time // of its frame
 	amf *wire.Shared
 
@@ -69,25 +50,16 @@ type carried struct {
 	with    *wire.Shared // the picture with the state in it; nil where that cannot be
 }
 
-// carried gives the messages of a state; nil where it could not be read.
-func (o *overlaid) carried(m making, view *overlay.View) *carried {
-	if o.state == nil {
-		return nil
-	}
+// carried gives the messages of a state as one view sees it.
+func (o *overlaid) carried(m making, seen *overlay.Sight, at media.Time) *carried {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if known := o.made[m]; known != nil {
 		return known
 	}
-	seen := o.copies[m.view]
-	if seen == nil {
-		shown := view.Apply(o.state)
-		seen = &copied{seq: o.state.Seq, counts: shown.Counts, text: shown.AppendJSON(nil, o.at)}
-		o.copies[m.view] = seen
-	}
-	c := &carried{copied: seen, at: o.at}
-	if body, err := flv.AppendText(nil, seen.text); err == nil { // a state is far below AMF's limit
-		c.amf = wire.Share(wire.TypeData, timestamp(o.at, m.origin), nil, m.chunkSize, body)
+	c := &carried{Sight: seen, at: at}
+	if body, err := flv.AppendText(nil, seen.Text); err == nil { // a state is far below AMF's limit
+		c.amf = wire.Share(wire.TypeData, timestamp(at, m.origin), nil, m.chunkSize, body)
 	}
 	o.made[m] = c
 	return c
@@ -100,21 +72,11 @@ func (c *carried) inside(f *media.Frame, m making) *wire.Shared {
 		if err != nil {
 			return
 		}
-		own, err := sei.Append(nil, f.Track.Codec, c.text)
+		own, err := sei.Append(nil, f.Track.Codec, c.Text)
 		if err != nil {
 			return
 		}
 		c.with = message(f, m.origin, m.sharing, f.Data[:place], own, f.Data[place:])
 	})
 	return c.with
-}
-
-// viewName tells views apart: equal ones have one name.
-func viewName(v *overlay.View) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %d", v.Currency, v.Locale, v.Hide)
-	for _, name := range slices.Sorted(maps.Keys(v.Link)) {
-		fmt.Fprintf(&b, " %q=%q", name, v.Link[name])
-	}
-	return b.String()
 }
