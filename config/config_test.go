@@ -253,8 +253,8 @@ func TestCertificateFaults(t *testing.T) {
 	write(t, dir, "other.key", other)
 	write(t, dir, "text", "text")
 	for _, c := range []struct{ name, cert, key, want string }{
-		{"another key", "server.crt", "other.key", "1:15: rtmps.cert: cert and key do not work together: tls: private key does not match public key"},
-		{"no certificate", "text", "server.key", "1:15: rtmps.cert: cert and key do not work together: tls: failed to find any PEM data in certificate input"},
+		{"another key", "server.crt", "other.key", "1:15: rtmps.cert: cert and key do not work together: tls: private key does not match public key; name the certificate and its own key, both as PEM"},
+		{"no certificate", "text", "server.key", "1:15: rtmps.cert: cert and key do not work together: tls: failed to find any PEM data in certificate input; name the certificate and its own key, both as PEM"},
 		{"no key", "server.crt", `""`, "1:1: rtmps: cert and key are both needed; name two PEM files, or write listen: off"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -91,7 +91,7 @@ func (r *reader) pair(section string, l TLSListener) {
 		return
 	}
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
-		r.fault(r.at[section+".cert"], section+".cert", "cert and key do not work together: "+err.Error(), "")
+		r.fault(r.at[section+".cert"], section+".cert", "cert and key do not work together: "+err.Error(), "name the certificate and its own key, both as PEM")
 		return
 	}
 	r.private(r.at[section+".key"], section+".key", l.Key)

@@ -85,7 +85,7 @@ type ChangeAnswer struct {
 	Progress string         `json:"progress" enum:"pending,written,cancelled,refused,ended"`
 	Seq      *int64         `json:"seq" doc:"of the state; null while it is pending"`
 	At       *int64         `json:"at" doc:"media time of the picture that carries it, or that is wanted; 90 kHz ticks"`
-	Wall     *time.Time     `json:"wall" doc:"time of day of that picture"`
+	Wall     *time.Time     `json:"wall" doc:"time of day of that picture, or the one that is wanted"`
 	Frame    *uint64        `json:"frame" doc:"the picture's number in decode order, within the session, from 1"`
 	Late     bool           `json:"late" doc:"the wanted media time had passed"`
 	Outputs  []OutputAnswer `json:"outputs"`
@@ -202,6 +202,9 @@ func (s *Server) answer(stream string, cue *overlay.Cue) ChangeAnswer {
 		at, a.Seq, a.Frame, a.Late = r.At, &r.Seq, &r.Frame, r.Late
 		wall := s.Overlays.Wall(stream, at).UTC().Round(time.Millisecond)
 		a.Wall = &wall
+	}
+	if cue.Progress == overlay.Pending && cue.When.Clock == overlay.Wall {
+		a.Wall = &cue.When.Wall
 	}
 	if cue.Progress == overlay.Written || cue.When.Clock == overlay.Media {
 		t := at.Ticks(ticks)

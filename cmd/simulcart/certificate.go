@@ -11,14 +11,13 @@ type certificate struct {
 	current atomic.Pointer[tls.Certificate]
 }
 
-// reload reads the files anew; on an error the old certificate stays.
-func (c *certificate) reload(cert, key string) error {
+// readCertificate reads a certificate with its key.
+func readCertificate(cert, key string) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
-		return fmt.Errorf("read certificate %s: %w", cert, err)
+		return nil, fmt.Errorf("read certificate %s: %w", cert, err)
 	}
-	c.current.Store(&pair)
-	return nil
+	return &pair, nil
 }
 
 // config gives the settings of a listener that shows the certificate, whatever protocol is on top.

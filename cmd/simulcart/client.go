@@ -81,18 +81,31 @@ func (s *server) do(ctx context.Context, method, path string, body []byte) ([]by
 
 // client gives an HTTP client that trusts what it should.
 func (s *server) client() (*http.Client, error) {
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
-	if s.CA != "" {
-		pem, err := os.ReadFile(s.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read --ca: %w", err)
-		}
-		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
-		if !transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("--ca: no certificate in the file")
-		}
+	roots, err := trusted(s.CA)
+	if err != nil {
+		return nil, err
 	}
-	return &http.Client{Timeout: requestTime, Transport: transport}, nil
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	// A redirected change would become a GET without a body, whose answer looks like success.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &http.Client{Timeout: requestTime, Transport: transport, CheckRedirect: stay}, nil
+}
+
+// trusted reads the certificates of --ca; nil, which means the system's, where there is no file.
+func trusted(ca string) (*x509.CertPool, error) {
+	if ca == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, fmt.Errorf("read --ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, errors.New("--ca: no certificate in the file")
+	}
+	return roots, nil
 }
 
 // once sends a request; again says that it may be sent again.
@@ -113,7 +126,11 @@ func (s *server) once(ctx context.Context, client *http.Client, method, path, ke
 		r.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := client.Do(r)
-	if err != nil {
+	var distrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &distrusted):
+		return nil, false, fmt.Errorf("ask %s: %w: --ca names other certificates to trust", s.Server, err)
+	case err != nil:
 		return nil, true, fmt.Errorf("ask %s: %w: does simulcart run there? --server or SIMULCART_SERVER says where", s.Server, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -123,9 +140,15 @@ func (s *server) once(ctx context.Context, client *http.Client, method, path, ke
 	if resp.StatusCode < 300 {
 		return answer, false, nil
 	}
+	if to, err := resp.Location(); err == nil {
+		return nil, false, fmt.Errorf("%s %s: HTTP %s: it is at %s://%s: write that to --server or SIMULCART_SERVER", method, path, resp.Status, to.Scheme, to.Host)
+	}
 	p := &problem{}
 	if json.Unmarshal(answer, p) != nil || p.Detail == "" {
 		return nil, false, fmt.Errorf("%s %s: HTTP %s, which is no answer of simulcart", method, path, resp.Status)
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		return nil, false, fmt.Errorf("%w: --token, --token-file or SIMULCART_TOKEN says it", p)
 	}
 	return nil, resp.StatusCode == http.StatusTooManyRequests, p
 }
@@ -148,14 +171,22 @@ func (s *server) stream(ctx context.Context) (string, error) {
 		return "/v1/streams/" + url.PathEscape(s.Stream), nil
 	}
 	answer, err := s.do(ctx, http.MethodGet, "/v1/streams", nil)
-	if err != nil {
+	var p *problem
+	switch {
+	case errors.As(err, &p) && p.Status == http.StatusForbidden:
+		return "", fmt.Errorf("find the stream: %w: a token of one stream needs --stream or SIMULCART_STREAM", err)
+	case err != nil:
 		return "", err
 	}
 	var list struct{ Streams []struct{ ID string } }
 	if err := json.Unmarshal(answer, &list); err != nil {
 		return "", fmt.Errorf("read the list of streams: %w", err)
 	}
-	if len(list.Streams) != 1 {
+	switch len(list.Streams) {
+	case 0:
+		return "", errors.New("the server has no stream: its configuration names them below streams")
+	case 1:
+	default:
 		names := make([]string, 0, len(list.Streams))
 		for _, one := range list.Streams {
 			names = append(names, one.ID)
@@ -180,11 +211,11 @@ func (s *server) askAt(ctx context.Context, out io.Writer, method, path string, 
 	if err != nil {
 		return false, err
 	}
-	if s.JSON {
+	if s.JSON && len(answer) > 0 {
 		_, err := fmt.Fprintln(out, strings.TrimSpace(string(answer)))
 		return true, err
 	}
-	if len(answer) == 0 || v == nil {
+	if len(answer) == 0 || v == nil { // some changes have nothing to say
 		return false, nil
 	}
 	if err := json.Unmarshal(answer, v); err != nil {

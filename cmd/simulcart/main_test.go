@@ -15,6 +15,7 @@ import (
 
 	"github.com/simulcart/simulcart/config"
 	"github.com/simulcart/simulcart/control"
+	"github.com/simulcart/simulcart/internal/mediatest"
 )
 
 func TestMain(m *testing.M) {
@@ -22,26 +23,12 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
+	ca, free := mediatest.NewAuthority(t), &addresses{given: make(map[string]bool)}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("MARIA_KEY", "maria-canary-key-0123456789")
-			env.Setenv("TIKTOK_KEY", "tiktok-canary-key")
-			env.Setenv("METRICS", freeAddress(t))
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": awaitReady},
+		Dir:   "testdata/script",
+		Setup: func(env *testscript.Env) error { return setUp(t, env, free, ca) },
+		Cmds:  scriptCommands(t, ca),
 	})
-}
-
-// freeAddress gives an address on loopback whose port nobody uses.
-func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // awaitReady is the script command "ready ADDRESS": it waits until a server started in the background says so.

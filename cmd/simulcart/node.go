@@ -106,8 +106,9 @@ func (n *node) listen() error {
 	return n.certificates(n.config)
 }
 
-// certificates reads those that the listeners show, for the first time or anew. On an error those that were read stay.
+// certificates reads those that the listeners show, for the first time or anew. On an error all stay as they are.
 func (n *node) certificates(c *config.Config) error {
+	var exchange []func()
 	for _, l := range []struct {
 		listener net.Listener
 		files    config.TLSListener
@@ -122,9 +123,14 @@ func (n *node) certificates(c *config.Config) error {
 		if *l.to == nil {
 			*l.to = &certificate{}
 		}
-		if err := (*l.to).reload(l.files.Cert, l.files.Key); err != nil {
+		pair, err := readCertificate(l.files.Cert, l.files.Key)
+		if err != nil {
 			return err
 		}
+		exchange = append(exchange, func() { (*l.to).current.Store(pair) })
+	}
+	for _, do := range exchange {
+		do()
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -220,7 +221,7 @@ type cancelCommand struct {
 // Run takes it back.
 func (c *cancelCommand) Run(ctx context.Context, out io.Writer) error {
 	var got changeAnswer
-	printed, err := c.ask(ctx, out, http.MethodDelete, "/overlays/"+c.Cue, nil, &got)
+	printed, err := c.ask(ctx, out, http.MethodDelete, "/overlays/"+url.PathEscape(c.Cue), nil, &got)
 	if err != nil || printed {
 		return err
 	}
@@ -259,8 +260,11 @@ func (c *stateCommand) Run(ctx context.Context, out io.Writer) error {
 	}
 	for _, cue := range got.Schedule {
 		at := "with the next picture"
-		if cue.At != nil {
+		switch {
+		case cue.At != nil:
 			at = "at " + media.FromTicks(*cue.At, 90_000).String()
+		case cue.Wall != nil:
+			at = "at " + cue.Wall.Format(time.RFC3339)
 		}
 		fmt.Fprintf(out, "waits\t%s\t%s %s %s\t%s\n", cue.Cue, cue.Action, cue.Product, cue.Slot, at)
 	}

@@ -40,7 +40,7 @@ type importCommand struct {
 	File     string `arg:"" type:"existingfile" help:"The file of products; - for standard input."`
 	Format   string `enum:",json,csv,google-tsv,google-xml,shopify" default:"" help:"json, csv, google-tsv, google-xml or shopify; by default it is found by the file."`
 	Shop     string `placeholder:"URL" help:"The shop's https address, for Shopify's files, which hold no links."`
-	Currency string `help:"Of prices that do not tell, such as EUR."`
+	Currency string `help:"Of the prices in Shopify's files, which do not tell, such as EUR."`
 	Lang     string `help:"Of texts that do not tell, such as en."`
 }
 
@@ -49,7 +49,7 @@ func (c *importCommand) Run(ctx context.Context, out io.Writer) error {
 	var data []byte
 	var err error
 	if c.File == "-" {
-		data, err = io.ReadAll(os.Stdin)
+		data, err = io.ReadAll(standardInput(ctx))
 	} else {
 		data, err = os.ReadFile(c.File)
 	}
@@ -71,6 +71,19 @@ func (c *importCommand) Run(ctx context.Context, out io.Writer) error {
 	return err
 }
 
+// standardInput reads what is piped in, until ctx ends: a read that waits cannot be interrupted, and is left behind then, since
+// the program ends.
+func standardInput(ctx context.Context) io.Reader {
+	in := os.Stdin
+	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = r.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.Copy(w, in)
+		_ = w.CloseWithError(err)
+	}()
+	return r
+}
+
 // listProductsCommand is simulcart products list.
 type listProductsCommand struct{ catalogFlags }
 
@@ -82,6 +95,9 @@ func (c *listProductsCommand) Run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	for _, p := range got.Products {
+		if err := p.Validate(); err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
 		if _, err := fmt.Fprintf(out, "%s\t%s\t%s\n", p.ID, p.Price[0], p.Title[0].Text); err != nil {
 			return err
 		}

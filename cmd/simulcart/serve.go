@@ -30,6 +30,11 @@ func (s *serveCommand) Run(ctx context.Context, stderr stderrWriter) error {
 			return err
 		}
 	}
+	hangup := make(chan os.Signal, 1)
+	if s.Config != "" { // from here on: a hangup before the node follows must not end it
+		signal.Notify(hangup, hangupSignals...)
+		defer signal.Stop(hangup)
+	}
 	log := newLogger(stderr, c.Log)
 	for _, w := range c.Warnings {
 		log.Warn("configuration", "detail", w.String())
@@ -44,7 +49,7 @@ func (s *serveCommand) Run(ctx context.Context, stderr stderrWriter) error {
 	if s.Config == "" {
 		return n.run(ctx)
 	}
-	return n.run(ctx, func(life context.Context) error { return n.follow(life, s.Config) })
+	return n.run(ctx, func(life context.Context) error { return n.follow(life, s.Config, hangup) })
 }
 
 // newLogger makes the one logger of the program.
@@ -59,11 +64,9 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 // settle is how long the files must be quiet before they are read: editors and certificate tools write in steps.
 const settle = 200 * time.Millisecond
 
-// follow applies changes of the configuration file, and of the files it names, until ctx ends. SIGHUP reads at once.
-func (n *node) follow(ctx context.Context, path string) error {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, hangupSignals...)
-	defer signal.Stop(hangup)
+// follow applies changes of the configuration file, and of the files it names, until ctx ends. What comes from hangup reads at
+// once.
+func (n *node) follow(ctx context.Context, path string, hangup <-chan os.Signal) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch the configuration: %w", err)

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/simulcart/simulcart/control"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/wire/flv"
@@ -60,16 +59,15 @@ func (c *tailCommand) open(ctx context.Context) (next func() (flv.Tag, error), e
 	if strings.Contains(c.Source, "://") {
 		return c.play(ctx)
 	}
-	var file io.Reader = os.Stdin
-	if c.Source != "-" {
-		f, err := os.Open(c.Source)
-		if err != nil {
-			return nil, fmt.Errorf("read FLV: %w", err)
-		}
-		context.AfterFunc(ctx, func() { _ = f.Close() })
-		file = f
+	if c.Source == "-" {
+		return flv.NewReader(standardInput(ctx)).Next, nil
 	}
-	return flv.NewReader(file).Next, nil
+	f, err := os.Open(c.Source)
+	if err != nil {
+		return nil, fmt.Errorf("read FLV: %w", err)
+	}
+	context.AfterFunc(ctx, func() { _ = f.Close() })
+	return flv.NewReader(f).Next, nil
 }
 
 // openTime bounds the dialogue until a server plays.
@@ -117,15 +115,11 @@ func (c *tailCommand) trust(u rtmp.URL) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the address: %w", err)
 	}
-	settings := control.TLS{ServerName: name}
-	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read --ca: %w", err)
-		}
-		settings.CA = string(pem)
+	roots, err := trusted(c.CA)
+	if err != nil {
+		return nil, err
 	}
-	return trust(settings)
+	return &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12, RootCAs: roots}, nil
 }
 
 // nextTag reads the next media or data message.
@@ -133,7 +127,7 @@ func nextTag(conn *rtmp.Conn) (flv.Tag, error) {
 	for {
 		m, err := conn.ReadMessage()
 		if err != nil {
-			return flv.Tag{}, err
+			return flv.Tag{}, fmt.Errorf("read the stream: %w", err)
 		}
 		switch m.Type {
 		case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeData:
@@ -141,7 +135,7 @@ func nextTag(conn *rtmp.Conn) (flv.Tag, error) {
 		case rtmp.TypeCommand:
 			cmd, err := rtmp.ParseCommand(m)
 			if err != nil {
-				return flv.Tag{}, err
+				return flv.Tag{}, fmt.Errorf("read the stream: %w", err)
 			}
 			if status, ok := rtmp.StatusOf(cmd); ok && status.Code == rtmp.CodeUnpublishNotify {
 				return flv.Tag{}, io.EOF
@@ -165,6 +159,11 @@ type tail struct {
 	stream  string
 	known   map[int64]string // the cards of the recent states by seq, as JSON
 	counts  struct{ states, repeats, faults int }
+	unread  struct { // video messages that are no pictures, as far as one can read
+		number int
+		at     int64 // of the first, in ms
+		err    error // of the first
+	}
 }
 
 // recent bounds what is remembered of pictures and states.
@@ -191,6 +190,11 @@ func (t *tail) take(tag flv.Tag) {
 		}
 	}
 	got, err := t.demuxer.Demux(tag)
+	if err != nil && tag.Type == flv.TagVideo {
+		if t.unread.number++; t.unread.number == 1 {
+			t.unread.at, t.unread.err = tag.Timestamp, err
+		}
+	}
 	if err != nil || got.Frame == nil || !got.Frame.Track.Codec.IsVideo() {
 		return
 	}
@@ -199,9 +203,11 @@ func (t *tail) take(tag flv.Tag) {
 	pts := f.PTS.Ticks(1000)
 	t.remember(pts)
 	for payload, err := range sei.Payloads(f.Track.Codec, f.Data) {
-		if err == nil {
-			t.tell(t.look("sei", pts, payload, t.number))
+		if err != nil {
+			t.tell(&sighting{Carriage: "sei", PTS: pts, Frame: t.number, Faults: []string{err.Error()}})
+			continue
 		}
+		t.tell(t.look("sei", pts, payload, t.number))
 	}
 	t.match(pts)
 }
@@ -320,5 +326,8 @@ func (t *tail) finish() {
 	if !t.json {
 		_, err := fmt.Fprintf(t.out, "%d pictures, %d states, %d repeats, %d faults\n", t.number, t.counts.states, t.counts.repeats, t.counts.faults)
 		t.print(err)
+	}
+	if t.unread.number > 0 && t.err == nil {
+		t.err = fmt.Errorf("%d video messages cannot be read, the first at %s: %w", t.unread.number, media.FromTicks(t.unread.at, 1000), t.unread.err)
 	}
 }
