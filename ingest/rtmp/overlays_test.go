@@ -100,6 +100,22 @@ func TestSpoofedOverlays(t *testing.T) {
 	r.logged("trust_overlays: true")
 }
 
+// A message that receivers could find in any text of a data message is found here too.
+func TestHoldsMessage(t *testing.T) {
+	j := `{"v":1,"stream":"evil","seq":99}`
+	for name, v := range map[string]any{
+		"lower": amf.ECMA{{Key: "type", Value: "text"}, {Key: "text", Value: j}}, "array": amf.Array{j},
+		"twice": amf.Object{{Key: "text", Value: j}, {Key: "text", Value: "hi"}}, "nested": amf.Array{1.0, amf.ECMA{{Key: "a", Value: amf.XML(j)}}},
+	} {
+		if values, err := amf.DecodeAll(amf.Append(nil, "onTextData", v)); err != nil || !holdsMessage(values...) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if holdsMessage("onTextData", amf.ECMA{{Key: "text", Value: "hi"}}) {
+		t.Error("hi is a message")
+	}
+}
+
 // A trusted encoder's messages, by either carriage, become a cue at its own picture; in what goes out they are ours.
 func TestTrustedOverlays(t *testing.T) {
 	r, dial := loopback(t)

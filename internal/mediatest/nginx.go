@@ -98,6 +98,7 @@ const nginxTemplate = `load_module RTMP_MODULE;
 load_module STREAM_MODULE;
 USER
 daemon off;
+master_process off;
 worker_processes 1;
 pid DIR/nginx.pid;
 error_log stderr info;
