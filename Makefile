@@ -15,7 +15,7 @@ VULN    := $(TOOLS)/govulncheck-$(VULN_VERSION)
 # What the test card needs, and what the tests need besides: a C compiler for the race detector, and the real peers.
 RUN_PACKAGES  := ffmpeg
 TEST_PACKAGES := $(RUN_PACKAGES) gcc libc6-dev iproute2 nginx libnginx-mod-rtmp libnginx-mod-stream rtmpdump prometheus \
-	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+	nodejs gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
 	obs-studio obs-plugins libgl1-mesa-dri libegl1 xvfb
 
 # Platforms that must build without cgo.
