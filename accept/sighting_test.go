@@ -21,6 +21,7 @@ type recording struct {
 	numbers map[int64]int         // of the pictures, by PTS in ms
 	times   []int64               // of the pictures, rising
 	seen    map[string][]sighting // by carriage: the copies of states, in their order
+	largest int                   // bytes of the largest state
 	head    int64                 // PTS in ms of the picture that came first
 
 	joins bool // it began in the middle of the stream
@@ -87,6 +88,7 @@ func readSession(t testing.TB, name string, s *mediatest.Session) *recording {
 
 func (r *recording) see(t testing.TB, carriage string, pts int64, text []byte) {
 	t.Helper()
+	r.largest = max(r.largest, len(text))
 	m, err := overlay.ParseMessage(text)
 	if err != nil {
 		t.Errorf("%s: %s at %d ms: %v", r.name, carriage, pts, err)

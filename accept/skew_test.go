@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/internal/mediatest"
+	"github.com/simulcart/simulcart/overlay"
 )
 
 // TestSkew measures carriage skew (docs/overlays.md): a change is due at a picture whose number the source painted into it, and each
@@ -101,6 +102,9 @@ func TestSkewFaults(t *testing.T) {
 	afterFile := after.File(t)
 	p := mediatest.Publish(t, before.File(t), g.publishURL(s))
 	g.awaitLive(t, s)
+	for _, slot := range []string{"a", "b", "c"} { // with the large product in the main slot too, states are at their limit
+		g.show(t, s, fmt.Sprintf(`{"action":"show","product":"large","slot":%q}`, slot))
+	}
 	cut := time.AfterFunc(time.Duration(seconds)*time.Second/3, shaky.Cut)
 	defer cut.Stop()
 	wishes := g.wish(t, s, before, 1, changes, (seconds-3)*30)
@@ -132,6 +136,10 @@ func TestSkewFaults(t *testing.T) {
 	ended.ends = true
 	outputs = append(outputs, ended, readSession(t, "again", sessions[1]))
 	outputs[1].joins, outputs[3].joins = true, true
+	figure(t, "skew_faults_largest_state", float64(outputs[0].largest), "bytes")
+	if outputs[0].largest < overlay.MaxWireState*9/10 {
+		t.Errorf("the largest state has %d bytes, want one near the limit of %d", outputs[0].largest, overlay.MaxWireState)
+	}
 	for _, o := range outputs {
 		for _, carriage := range []string{"sei", "amf"} {
 			o.checkSkew(t, "faults", carriage, wishes)
