@@ -45,6 +45,7 @@ type Object struct {
 type Contract struct {
 	Partner        string // the partner's name
 	Digest         Digest // of its token
+	Login          Login  // the same for RTSP, where the partner's name is the user
 	Streams        []string
 	Protocols      []Protocol
 	MaxConnections int       // at once, over all streams and protocols; 0: no bound

@@ -2,6 +2,7 @@ package access
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -194,6 +195,26 @@ func TestPassesWithoutContract(t *testing.T) {
 	}
 	r.Replace(map[string]Grant{"open": {Key: DigestOf("new-key")}})
 	<-creator.Done()
+}
+
+// A login is good for its own partner only, and unknown users cost what known ones do.
+func TestLogin(t *testing.T) {
+	r := &Registry{}
+	r.Replace(map[string]Grant{"maria": {}})
+	r.SetContracts([]Contract{{Partner: "tsl", Digest: DigestOf("t"), Login: LoginOf("tsl", "t"), Streams: []string{"maria"}, Protocols: []Protocol{RTSP}}})
+	for _, c := range []struct {
+		name, user, token string
+		want              bool
+	}{{"right", "tsl", "t", true}, {"wrong token", "tsl", "x", false}, {"another's name", "other", "t", false}, {"nobody", "", "", false}} {
+		asked := 0
+		p := r.IdentifyLogin(c.user, func(l Login) bool { asked++; return l == LoginOf(c.user, c.token) })
+		if err := r.Authorize(p, Play, Object{"maria", RTSP}); (err == nil) != c.want || asked != 1 {
+			t.Errorf("%s: got %v, asked %d times", c.name, err, asked)
+		}
+	}
+	if got, want := fmt.Sprintf("%x", LoginOf("tsl", "t").MD5), "600eaadf9b3fb31eacb9b098a327cfbb"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 func TestLinks(t *testing.T) {

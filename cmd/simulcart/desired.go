@@ -85,7 +85,7 @@ func partnersOf(partners map[string]config.Partner) (map[string]control.Partner,
 	all := make(map[string]control.Partner, len(partners))
 	for name, p := range partners {
 		of := control.Partner{Contract: access.Contract{
-			Partner: name, Digest: access.DigestOf(p.Token.Reveal()), Streams: p.Streams, MaxConnections: p.MaxConnections, Expires: p.Expires,
+			Partner: name, Digest: access.DigestOf(p.Token.Reveal()), Login: access.LoginOf(name, p.Token.Reveal()), Streams: p.Streams, MaxConnections: p.MaxConnections, Expires: p.Expires,
 		}}
 		for _, word := range p.Protocols {
 			over, err := access.ParseProtocol(word)
