@@ -106,7 +106,7 @@ func (c *checkCommand) Run(out io.Writer) error {
 	for _, s := range cfg.Streams {
 		destinations += len(s.Destinations)
 	}
-	fmt.Fprintf(out, "%s: ok: %d streams, %d destinations, %d products\n", c.File, len(cfg.Streams), destinations, products)
+	fmt.Fprintf(out, "%s: ok: %d streams, %d destinations, %d partners, %d products\n", c.File, len(cfg.Streams), destinations, len(cfg.Partners), products)
 	return nil
 }
 
