@@ -64,7 +64,8 @@ func (c *Carried) Status() CarriedStatus {
 	return c.now
 }
 
-// State counts the first copy on a connection of the state seq, of so many bytes, that went out by one carriage.
+// State counts the first copy of a state on a connection, of so many bytes, that went out by one carriage. seq is that of the
+// newest state that went out by any: a copy beside the pictures may be behind one in them.
 func (c *Carried) State(by Carriage, seq int64, bytes int) {
 	c.count(func(now *CarriedStatus) {
 		now.Seq = seq

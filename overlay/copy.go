@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,9 +16,17 @@ import (
 type Copy struct {
 	At media.Time // PTS of the frame, and of the picture behind it
 
+	of   *reading
+	seen map[string]*Sight // by the view's name; guarded by of.mu
+}
+
+// reading is what is known of a state for as long as its copies have the same data, which they have from the second on.
+type reading struct {
+	data  []byte
 	state *State // nil where it could not be read
+
 	mu    sync.Mutex
-	seen  map[string]*Sight // by the view's name
+	shown map[string]*Shown // by the view's name
 }
 
 // Sight is one copy of a state as one view sees it.
@@ -30,28 +39,43 @@ type Sight struct {
 // CopyKey is the key under which all outputs keep the copies of a stream's states.
 type CopyKey struct{}
 
-// ReadCopy reads an overlay frame. What it cannot read is a copy that no view sees anything of.
-func ReadCopy(f *media.Frame) *Copy {
-	c := &Copy{At: f.PTS, seen: make(map[string]*Sight)}
-	if state, err := ParseState(f.Data); err == nil {
-		c.state = state
+// Reader reads the overlay frames of one stream. It keeps the newest state, so that repeats of it are not read again, nor seen
+// through views again. The zero value is ready; several goroutines may use it.
+type Reader struct {
+	mu     sync.Mutex
+	newest *reading
+}
+
+// Read reads an overlay frame. What it cannot read is a copy that no view sees anything of.
+func (r *Reader) Read(f *media.Frame) *Copy {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.newest == nil || !bytes.Equal(r.newest.data, f.Data) {
+		r.newest = &reading{data: f.Data, shown: make(map[string]*Shown)}
+		if state, err := ParseState(f.Data); err == nil {
+			r.newest.state = state
+		}
 	}
-	return c
+	return &Copy{At: f.PTS, of: r.newest, seen: make(map[string]*Sight)}
 }
 
 // By gives what a view sees; nil where the state could not be read.
 func (c *Copy) By(v *View) *Sight {
-	if c.state == nil {
+	if c.of.state == nil {
 		return nil
 	}
 	name := v.Name()
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
 	if known := c.seen[name]; known != nil {
 		return known
 	}
-	shown := v.Apply(c.state)
-	seen := &Sight{Seq: c.state.Seq, Counts: shown.Counts, Text: shown.AppendJSON(nil, c.At)}
+	shown := c.of.shown[name]
+	if shown == nil {
+		shown = v.Apply(c.of.state)
+		c.of.shown[name] = shown
+	}
+	seen := &Sight{Seq: c.of.state.Seq, Counts: shown.Counts, Text: shown.AppendJSON(nil, c.At)}
 	c.seen[name] = seen
 	return seen
 }

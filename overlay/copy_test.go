@@ -14,7 +14,8 @@ func TestCopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := overlay.ReadCopy(&media.Frame{PTS: 80 * ms, Data: data})
+	var r overlay.Reader
+	c := r.Read(&media.Frame{PTS: 80 * ms, Data: data})
 	var got [4]*overlay.Sight
 	var all sync.WaitGroup
 	for i := range got {
@@ -32,7 +33,32 @@ func TestCopy(t *testing.T) {
 	if err != nil || m.At != 3600 || m.Now != 7200 || m.Show[0].Product.Link != "https://shop.example.com/A?a=1&b=2" {
 		t.Errorf("got %s, %v", got[0].Text, err)
 	}
-	if overlay.ReadCopy(&media.Frame{Data: []byte("{")}).By(&overlay.View{}) != nil {
+	if r.Read(&media.Frame{Data: []byte("{")}).By(&overlay.View{}) != nil {
 		t.Error("something is seen of what cannot be read")
+	}
+}
+
+// A repeat is the same state at another time: it is not read again, nor seen through a view again.
+func TestRepeatsAreReadOnce(t *testing.T) {
+	state := func(seq int64) []byte {
+		data, err := overlay.EncodeState(&overlay.State{Stream: "a", Seq: seq, At: 40 * ms, Cards: []overlay.Card{{Cue: "c", Slot: "main", Style: "card", Product: plain("A")}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	var r overlay.Reader
+	view, first, second := &overlay.View{Currency: "EUR"}, state(1), state(2)
+	for n, data := range [][]byte{first, first, second, first} {
+		now := media.Time(n+1) * 80 * ms
+		seen := r.Read(&media.Frame{PTS: now, Data: data}).By(view)
+		m, err := overlay.ParseMessage(seen.Text)
+		if err != nil || m.Now != now.Ticks(90000) || m.Seq != seen.Seq || (m.Seq == 2) != (n == 2) {
+			t.Errorf("copy %d: got %s, %v", n, seen.Text, err)
+		}
+	}
+	got := testing.AllocsPerRun(100, func() { r.Read(&media.Frame{PTS: 80 * ms, Data: first}).By(view) })
+	if got > 30 {
+		t.Errorf("%v allocations for a repeat: it is read again", got)
 	}
 }

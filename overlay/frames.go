@@ -35,7 +35,7 @@ func (t *Timeline) before(f *media.Frame) *media.Frame {
 	if takes && t.writeLocked(f, &c, &clock) {
 		return t.frameLocked(f)
 	}
-	if s.state == nil || !f.Key && f.DTS-s.carried < repeatLatest {
+	if s.state == nil || f.PTS < s.state.At || !f.Key && f.DTS-s.carried < repeatLatest {
 		return nil
 	}
 	t.stats.Repeats++

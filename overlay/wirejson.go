@@ -122,6 +122,9 @@ func (p *wireProduct) fit(size int) bool {
 	if len(p.link) > MaxWireLink {
 		return false
 	}
+	if p.size() <= size {
+		return true
+	}
 	for _, member := range []*string{&p.image, &p.gtin, &p.variant} {
 		if p.size() > size && *member != "" {
 			*member, p.shortened = "", true

@@ -1,6 +1,8 @@
 package rtmp
 
 import (
+	"slices"
+
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
@@ -115,7 +117,7 @@ func (c *carrier) wrote(by outputs.Carriage, s *carried) {
 		return
 	}
 	c.sent[by] = s.Seq
-	c.counts.State(by, s.Seq, len(s.Text))
+	c.counts.State(by, max(c.sent[outputs.CarriesSEI], c.sent[outputs.CarriesAMF]), len(s.Text))
 }
 
 // release lets go all that is due in front of f.
@@ -128,5 +130,5 @@ func (c *carrier) release(f *media.Frame, b *wire.Batch, streamID uint32) {
 		c.wrote(outputs.CarriesAMF, s)
 		due++
 	}
-	c.waiting = append(c.waiting[:0], c.waiting[due:]...)
+	c.waiting = slices.Delete(c.waiting, 0, due) // which keeps no reference to a picture
 }

@@ -35,7 +35,7 @@ type making struct {
 // overlays gives what a stream's overlay frames become.
 func overlays(s *relay.Stream) (*relay.Derived[*overlay.Copy], *relay.Derived[*overlaid]) {
 	type key struct{}
-	return relay.Derive(s, overlay.CopyKey{}, overlay.ReadCopy), relay.Derive(s, key{}, func(*media.Frame) *overlaid {
+	return relay.Derive(s, overlay.CopyKey{}, new(overlay.Reader).Read), relay.Derive(s, key{}, func(*media.Frame) *overlaid {
 		return &overlaid{made: make(map[making]*carried)}
 	})
 }
