@@ -13,6 +13,7 @@ import (
 func (r *reader) check(c *Config) {
 	r.pair("rtmps", c.RTMPS)
 	r.pair("https", c.HTTPS)
+	r.pair("rtsps", c.RTSPS)
 	r.ports(c)
 	if c.Limits.Unauthenticated < c.Limits.UnauthenticatedPerIP {
 		r.fault(r.first("limits.unauthenticated", "limits.unauthenticated_per_ip"), "limits.unauthenticated",
@@ -44,6 +45,8 @@ func (r *reader) ports(c *Config) {
 	all := []struct{ key, address string }{
 		{"rtmp.listen", c.RTMP.Listen},
 		{"rtmps.listen", c.RTMPS.Listen},
+		{"rtsp.listen", c.RTSP.Listen},
+		{"rtsps.listen", c.RTSPS.Listen},
 		{"http.listen", c.HTTP.Listen},
 		{"https.listen", c.HTTPS.Listen},
 		{"metrics.listen", c.Metrics.Listen},

@@ -29,6 +29,8 @@ var Sample string
 type Config struct {
 	RTMP                     Listener           // plain RTMP, publish and play; default :1935
 	RTMPS                    TLSListener        // RTMP behind TLS; default off, :1936 where the section is there
+	RTSP                     Listener           // RTSP, feeds; default off
+	RTSPS                    TLSListener        // the same behind TLS; default off
 	HTTP                     Listener           // status page and API; default :8080
 	HTTPS                    TLSListener        // the same behind TLS, with HTTP/2; default off, :8443 where the section is there
 	Metrics                  Listener           // /metrics, /healthz, /readyz; default 127.0.0.1:9464

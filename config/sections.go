@@ -15,6 +15,8 @@ func (r *reader) config(v value, c *Config) {
 	r.section(v, fields{
 		"rtmp":                       func(v value) { r.listener(v, &c.RTMP) },
 		"rtmps":                      func(v value) { r.tlsListener(v, &c.RTMPS, ":1936") },
+		"rtsp":                       func(v value) { r.offListener(v, &c.RTSP, ":8554") },
+		"rtsps":                      func(v value) { r.tlsListener(v, &c.RTSPS, ":8322") },
 		"http":                       func(v value) { r.listener(v, &c.HTTP) },
 		"https":                      func(v value) { r.tlsListener(v, &c.HTTPS, ":8443") },
 		"tokens":                     r.tokens(c),
@@ -32,6 +34,14 @@ func (r *reader) config(v value, c *Config) {
 
 func (r *reader) listener(v value, l *Listener) {
 	r.section(v, fields{"listen": r.listen(&l.Listen)})
+}
+
+// offListener reads a listener that is off by default, and listens on the usual address where its section is there.
+func (r *reader) offListener(v value, l *Listener, usual string) {
+	if v.kind() == "a section" {
+		l.Listen = usual
+	}
+	r.listener(v, l)
 }
 
 // tlsListener reads a listener that is off by default, and listens on the usual address where its section is there.

@@ -59,6 +59,12 @@ func (s *showcase) feed(key feedKey) *outputs.Carried {
 	return s.feeds[key]
 }
 
+// carriages are those of the feeds.
+var carriages = map[access.Protocol]outputs.Carriage{
+	access.RTMP: outputs.CarriesSEI | outputs.CarriesAMF,
+	access.RTSP: outputs.CarriesSEI,
+}
+
 // feedsOf tells of a stream's feeds that were ever pulled.
 func (s *showcase) feedsOf(stream *relay.Stream) []FeedStatus {
 	s.feeding.Lock()
@@ -71,7 +77,7 @@ func (s *showcase) feedsOf(stream *relay.Stream) []FeedStatus {
 			Protocol: key.over.String(), Partner: key.partner,
 			Readers: n.Readers, Bytes: n.Bytes, Frames: n.Frames, LagSeconds: n.Lag.Seconds(),
 			Skipped:  map[string]uint64{"late": n.SkippedLate, "gone": n.SkippedGone},
-			Overlays: carriedOf(outputs.CarriesSEI|outputs.CarriesAMF, carried),
+			Overlays: carriedOf(carriages[key.over], carried),
 		})
 	}
 	slices.SortFunc(list, func(a, b FeedStatus) int {

@@ -40,9 +40,10 @@ type node struct {
 	web        *web.Server
 	rtmpsCert  *certificate              // nil without rtmps
 	httpsCert  *certificate              // nil without https
+	rtspsCert  *certificate              // nil without rtsps
 	extra      map[string]control.Stream // beside those of the configuration: the demonstration's
 
-	rtmpListener, rtmpsListener, httpListener, httpsListener, metricsListener net.Listener // nil: off
+	rtmpListener, rtmpsListener, rtspListener, rtspsListener, httpListener, httpsListener, metricsListener net.Listener // nil: off
 
 	ready atomic.Bool
 }
@@ -90,6 +91,8 @@ func (n *node) listen() error {
 	}{
 		{"rtmp", n.config.RTMP.Listen, &n.rtmpListener},
 		{"rtmps", n.config.RTMPS.Listen, &n.rtmpsListener},
+		{"rtsp", n.config.RTSP.Listen, &n.rtspListener},
+		{"rtsps", n.config.RTSPS.Listen, &n.rtspsListener},
 		{"http", n.config.HTTP.Listen, &n.httpListener},
 		{"https", n.config.HTTPS.Listen, &n.httpsListener},
 		{"metrics", n.config.Metrics.Listen, &n.metricsListener},
@@ -116,6 +119,7 @@ func (n *node) certificates(c *config.Config) error {
 	}{
 		{n.rtmpsListener, c.RTMPS, &n.rtmpsCert},
 		{n.httpsListener, c.HTTPS, &n.httpsCert},
+		{n.rtspsListener, c.RTSPS, &n.rtspsCert},
 	} {
 		if l.listener == nil || l.files.Listen == "" {
 			continue
@@ -136,7 +140,7 @@ func (n *node) certificates(c *config.Config) error {
 }
 
 func (n *node) closeListeners() {
-	for _, l := range []net.Listener{n.rtmpListener, n.rtmpsListener, n.httpListener, n.httpsListener, n.metricsListener} {
+	for _, l := range []net.Listener{n.rtmpListener, n.rtmpsListener, n.rtspListener, n.rtspsListener, n.httpListener, n.httpsListener, n.metricsListener} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -193,6 +197,14 @@ func (n *node) serve(spawn func(func(context.Context) error)) {
 	if l := n.rtmpsListener; l != nil {
 		spawn(func(ctx context.Context) error { return n.rtmp.Serve(ctx, l, n.rtmpsCert.config()) })
 	}
+	if l := n.rtspListener; l != nil {
+		spawn(func(ctx context.Context) error { return n.rtsp(false).Serve(ctx, l) })
+	}
+	if l := n.rtspsListener; l != nil {
+		spawn(func(ctx context.Context) error {
+			return n.rtsp(true).Serve(ctx, tls.NewListener(l, n.rtspsCert.config()))
+		})
+	}
 	public := n.web.Handler()
 	if l := n.httpListener; l != nil {
 		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, nil, public, n.log) })
@@ -227,7 +239,7 @@ func (n *node) announce() {
 	for _, l := range []struct {
 		key string
 		l   net.Listener
-	}{{"rtmp", n.rtmpListener}, {"rtmps", n.rtmpsListener}, {"http", n.httpListener}, {"https", n.httpsListener}, {"metrics", n.metricsListener}} {
+	}{{"rtmp", n.rtmpListener}, {"rtmps", n.rtmpsListener}, {"rtsp", n.rtspListener}, {"rtsps", n.rtspsListener}, {"http", n.httpListener}, {"https", n.httpsListener}, {"metrics", n.metricsListener}} {
 		if l.l != nil {
 			attrs = append(attrs, l.key, l.l.Addr().String())
 		}
@@ -285,6 +297,8 @@ func needRestart(old, now *config.Config) []string {
 	}{
 		{"rtmp.listen", old.RTMP == now.RTMP},
 		{"rtmps.listen", old.RTMPS.Listen == now.RTMPS.Listen},
+		{"rtsp.listen", old.RTSP == now.RTSP},
+		{"rtsps.listen", old.RTSPS.Listen == now.RTSPS.Listen},
 		{"http.listen", old.HTTP == now.HTTP},
 		{"https.listen", old.HTTPS.Listen == now.HTTPS.Listen},
 		{"metrics.listen", old.Metrics == now.Metrics},

@@ -21,16 +21,17 @@ import (
 
 // tailCommand is simulcart overlay tail.
 type tailCommand struct {
-	Source string        `arg:"" help:"rtmp:// or rtmps:// address to play, or an FLV file; - for FLV on standard input."`
+	Source string        `arg:"" help:"rtmp://, rtmps://, rtsp:// or rtsps:// address to play, or an FLV file; - for FLV on standard input."`
 	For    time.Duration `help:"End after this time; by default with the stream."`
 	JSON   bool          `name:"json" help:"One JSON object for each state."`
-	CA     string        `name:"ca" type:"existingfile" placeholder:"FILE" help:"PEM certificates to trust for rtmps, instead of the system's."`
+	CA     string        `name:"ca" type:"existingfile" placeholder:"FILE" help:"PEM certificates to trust for rtmps and rtsps, instead of the system's."`
 }
 
 // Run reads the source until its end.
 func (c *tailCommand) Run(ctx context.Context, out io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	if c.For > 0 {
-		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.For)
 		defer cancel()
 	}
@@ -40,7 +41,7 @@ func (c *tailCommand) Run(ctx context.Context, out io.Writer) error {
 	}
 	t := &tail{out: out, json: c.JSON, frames: make(map[int64]int)}
 	for {
-		tag, err := next()
+		err := next(t)
 		if err != nil {
 			t.finish()
 			if errors.Is(err, io.EOF) || ctx.Err() != nil {
@@ -48,14 +49,32 @@ func (c *tailCommand) Run(ctx context.Context, out io.Writer) error {
 			}
 			return err
 		}
-		if t.take(tag); t.err != nil {
+		if t.err != nil {
 			return t.err
 		}
 	}
 }
 
-// open gives what reads the next tag of the source; io.EOF is its end.
-func (c *tailCommand) open(ctx context.Context) (next func() (flv.Tag, error), err error) {
+// open gives what hands the next piece of the source to a tail; io.EOF is its end.
+func (c *tailCommand) open(ctx context.Context) (next func(*tail) error, err error) {
+	if strings.HasPrefix(c.Source, "rtsp://") || strings.HasPrefix(c.Source, "rtsps://") {
+		return c.pull(ctx)
+	}
+	tags, err := c.tags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(t *tail) error {
+		tag, err := tags()
+		if err == nil {
+			t.take(tag)
+		}
+		return err
+	}, nil
+}
+
+// tags gives what reads the next tag of an RTMP address or an FLV file.
+func (c *tailCommand) tags(ctx context.Context) (next func() (flv.Tag, error), err error) {
 	if strings.Contains(c.Source, "://") {
 		return c.play(ctx)
 	}
@@ -80,20 +99,10 @@ func (c *tailCommand) play(ctx context.Context) (next func() (flv.Tag, error), e
 	if err != nil {
 		return nil, fmt.Errorf("the address: %w: write rtmp://HOST/live/STREAM", err)
 	}
-	dialer := &net.Dialer{Timeout: openTime}
-	nc, err := dialer.DialContext(ctx, "tcp", u.Address())
+	nc, err := c.dial(ctx, u.Address(), u.TLS)
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, err
 	}
-	context.AfterFunc(ctx, func() { _ = nc.Close() })
-	if u.TLS {
-		secure, err := c.trust(u)
-		if err != nil {
-			return nil, err
-		}
-		nc = tls.Client(nc, secure)
-	}
-	_ = nc.SetDeadline(time.Now().Add(openTime))
 	if err := rtmp.OfferHandshake(nc); err != nil {
 		return nil, fmt.Errorf("RTMP handshake: %w", err)
 	}
@@ -109,17 +118,27 @@ func (c *tailCommand) play(ctx context.Context) (next func() (flv.Tag, error), e
 	return func() (flv.Tag, error) { return nextTag(conn) }, nil
 }
 
-// trust gives the TLS settings for the server at u.
-func (c *tailCommand) trust(u rtmp.URL) (*tls.Config, error) {
-	name, _, err := net.SplitHostPort(u.Address())
+// dial connects, with a deadline for the dialogue that follows.
+func (c *tailCommand) dial(ctx context.Context, address string, secure bool) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: openTime}
+	nc, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("the address: %w", err)
+		return nil, fmt.Errorf("connect: %w", err)
 	}
-	roots, err := trusted(c.CA)
-	if err != nil {
-		return nil, err
+	context.AfterFunc(ctx, func() { _ = nc.Close() })
+	if secure {
+		name, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, fmt.Errorf("the address: %w", err)
+		}
+		roots, err := trusted(c.CA)
+		if err != nil {
+			return nil, err
+		}
+		nc = tls.Client(nc, &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12, RootCAs: roots})
 	}
-	return &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12, RootCAs: roots}, nil
+	_ = nc.SetDeadline(time.Now().Add(openTime))
+	return nc, nil
 }
 
 // nextTag reads the next media or data message.
@@ -195,14 +214,16 @@ func (t *tail) take(tag flv.Tag) {
 			t.unread.at, t.unread.err = tag.Timestamp, err
 		}
 	}
-	if err != nil || got.Frame == nil || !got.Frame.Track.Codec.IsVideo() {
-		return
+	if f := got.Frame; err == nil && f != nil && f.Track.Codec.IsVideo() {
+		t.picture(f.Track.Codec, f.PTS.Ticks(1000), f.Data)
 	}
-	f := got.Frame
+}
+
+// picture takes the next picture, which has the PTS in ms.
+func (t *tail) picture(codec media.Codec, pts int64, data []byte) {
 	t.number++
-	pts := f.PTS.Ticks(1000)
 	t.remember(pts)
-	for payload, err := range sei.Payloads(f.Track.Codec, f.Data) {
+	for payload, err := range sei.Payloads(codec, data) {
 		if err != nil {
 			t.tell(&sighting{Carriage: "sei", PTS: pts, Frame: t.number, Faults: []string{err.Error()}})
 			continue

@@ -1,0 +1,50 @@
+package control
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/overlay"
+)
+
+// A partner's feed has its view and its own counters; what everybody else pulls is another one.
+func TestFeeds(t *testing.T) {
+	b := newBench(t)
+	expires := time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
+	b.apply(t.Context(), Desired{
+		Streams: map[string]Stream{"maria": {Key: access.DigestOf(canary)}},
+		Partners: map[string]Partner{"tsl": {
+			Contract: access.Contract{
+				Partner: "tsl", Digest: access.DigestOf("tsl-token"), Streams: []string{"maria"}, Protocols: []access.Protocol{access.RTMP, access.RTSP}, Expires: expires,
+			},
+			View: overlay.View{Currency: "USD"},
+		}},
+	})
+	if _, known := b.Feed("nobody", "tsl", access.RTSP); known {
+		t.Error("an unknown stream has a feed")
+	}
+	partners, ok := b.Feed("maria", "tsl", access.RTSP)
+	public, ok2 := b.Feed("maria", "", access.RTMP)
+	if !ok || !ok2 || partners.View.Currency != "USD" || public.View.Currency != "" || partners.Carried == public.Carried {
+		t.Errorf("got %+v and %+v", partners, public)
+	}
+	again, _ := b.Feed("maria", "tsl", access.RTSP)
+	if again.Carried != partners.Carried || partners.Output == public.Output {
+		t.Error("the partner's counters are not its own")
+	}
+	st, _ := b.Stream("maria")
+	var got []string
+	for _, f := range st.Feeds {
+		got = append(got, f.Protocol+" "+f.Partner+" "+f.Overlays.Carriage)
+	}
+	if diff := cmp.Diff([]string{"rtmp  sei+amf", "rtsp tsl sei"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	want := []PartnerStatus{{Name: "tsl", Streams: []string{"maria"}, Protocols: []string{"rtmp", "rtsp"}, Expires: &expires, Currency: "USD"}}
+	if diff := cmp.Diff(want, b.Partners()); diff != "" {
+		t.Errorf("partners: -want +got:\n%s", diff)
+	}
+}

@@ -1,0 +1,76 @@
+package rtsp
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/simulcart/simulcart/access"
+	wire "github.com/simulcart/simulcart/wire/rtsp"
+)
+
+// authorize checks whether the client may play what it asks for. Without a URL, the request was answered.
+func (c *client) authorize(r *wire.Request) (u *wire.URL, over bool, err error) {
+	u, who, over, err := c.identify(r)
+	if over || err != nil || u == nil {
+		return nil, over, err
+	}
+	if c.server.Registry.Authorize(who, access.Play, access.Object{Stream: u.Path, Over: access.RTSP}) != nil {
+		over, err = c.deny(r, who)
+		return nil, over, err
+	}
+	return u, false, nil
+}
+
+// identify finds who asks for what. Without a URL, the request was answered.
+func (c *client) identify(r *wire.Request) (u *wire.URL, who access.Principal, over bool, err error) {
+	asked, err := wire.ParseURL(r.URL)
+	if err != nil {
+		return nil, who, false, c.refuse(r, wire.StatusBadRequest, "")
+	}
+	registry := c.server.Registry
+	if token := asked.Parameter("token"); token != "" {
+		return &asked, registry.IdentifyViewer(token), false, nil
+	}
+	shown := r.Header.Value("Authorization")
+	if token, bearer := strings.CutPrefix(shown, "Bearer "); bearer {
+		return &asked, registry.IdentifyViewer(token), false, nil
+	}
+	if shown == "" {
+		return &asked, who, false, nil
+	}
+	credentials, err := wire.ParseCredentials(shown)
+	if err != nil {
+		over, err = c.deny(r, who)
+		return nil, who, over, err
+	}
+	if credentials.Scheme == wire.Basic {
+		who = registry.IdentifyViewer(credentials.Password)
+		if who.Partner != credentials.User {
+			who = access.Principal{}
+		}
+		return &asked, who, false, nil
+	}
+	stale := false
+	who = registry.IdentifyLogin(credentials.User, func(l access.Login) bool {
+		err := c.server.auth.Check(credentials, r, c.peer, wire.HA1(l))
+		stale = errors.Is(err, wire.ErrStale)
+		return err == nil
+	})
+	if stale {
+		return nil, who, false, c.challenge(r, true)
+	}
+	return &asked, who, false, nil
+}
+
+// deny refuses: who is not known is asked to log in, a few times.
+func (c *client) deny(r *wire.Request, who access.Principal) (over bool, err error) {
+	if who != (access.Principal{}) {
+		return false, c.refuse(r, wire.StatusForbidden, "The token is not good for this stream")
+	}
+	c.refusals++
+	return c.refusals >= mostRefusals, c.challenge(r, false)
+}
+
+func (c *client) challenge(r *wire.Request, stale bool) error {
+	return c.say(wire.NewResponse(r, wire.StatusUnauthorized, c.server.auth.Challenge(c.peer, stale)...))
+}

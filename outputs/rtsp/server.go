@@ -1,0 +1,166 @@
+package rtsp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/overlay"
+	"github.com/simulcart/simulcart/relay"
+	wire "github.com/simulcart/simulcart/wire/rtsp"
+)
+
+// The limits of connections.
+const (
+	openTime     = 10 * time.Second // from accept to PLAY, in all
+	firstFrames  = 5 * time.Second  // that PLAY waits for media
+	stuckAfter   = 10 * time.Second // a client that takes nothing
+	farewellTime = time.Second      // for what is said last
+
+	mostOpening    = 1024 // connections that have not come to PLAY
+	mostOpeningFor = 64   // of them, for one address; loopback is exempt
+	mostRefusals   = 8    // answers of 401 on one connection
+)
+
+// Feed is a stream as one client may have it.
+type Feed struct {
+	Output  string           // the reader's name in the counters
+	View    *overlay.View    // of overlay states
+	Carried *outputs.Carried // counts them; nil: nobody does
+}
+
+// Server answers RTSP 1.0 clients (RFC 2326). Set the fields before use.
+//
+//	OPTIONS ─ DESCRIBE ─ SETUP (each track) ─ PLAY ═▶ packets ═▶ TEARDOWN
+//
+// Each connection has one session. DESCRIBE, SETUP and PLAY are authorised; PLAY opens the pass that ends with the right to play.
+type Server struct {
+	Registry *access.Registry
+	Stream   func(name string) (*relay.Stream, bool)   // false: it is not live
+	Feed     func(stream, partner string) (Feed, bool) // false: it is not known
+	Timeout  time.Duration                             // of a session whose client gives no sign; 0: 60 s
+	Secure   bool                                      // the listener is behind TLS, so that Basic may be offered
+	Log      *slog.Logger
+
+	once  sync.Once
+	auth  wire.Auth
+	lobby lobby
+
+	mu    sync.Mutex
+	bases map[string]uint32 // RTP timestamp of media time 0, by stream
+}
+
+// Serve answers all who connect to l until ctx ends, and returns when all of them are gone. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	s.once.Do(func() { s.auth.Basic = s.Secure })
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	for {
+		nc, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accept rtsp: %w", err)
+		case err != nil: // out of files, or the client has gone
+			s.Log.Warn("connection not accepted", "err", err)
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		clients.Go(func() { s.serve(ctx, nc) })
+	}
+}
+
+// serve answers one client.
+func (s *Server) serve(ctx context.Context, nc net.Conn) {
+	peer, _, _ := net.SplitHostPort(nc.RemoteAddr().String())
+	log := s.Log.With("remote", nc.RemoteAddr().String())
+	defer nc.Close()
+	leave, ok := s.lobby.enter(peer)
+	if !ok {
+		log.Warn("connection refused, too many have not come to play")
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c := &client{server: s, conn: wire.NewConn(nc), nc: nc, peer: peer, log: log, settle: leave, began: time.Now()}
+	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
+	err := c.run(ctx)
+	leave()
+	c.stop()
+	switch {
+	case err == nil, ctx.Err() != nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+		c.log.Debug("connection ended", "err", err)
+	default:
+		c.log.Warn("connection ended", "err", err)
+	}
+}
+
+// base gives the RTP timestamp of a stream's media time 0, the same for all clients.
+func (s *Server) base(stream string) uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	base, known := s.bases[stream]
+	if !known {
+		if s.bases == nil {
+			s.bases = make(map[string]uint32)
+		}
+		base = random32()
+		s.bases[stream] = base
+	}
+	return base
+}
+
+func (s *Server) timeout() time.Duration {
+	if s.Timeout > 0 {
+		return s.Timeout
+	}
+	return wire.DefaultTimeout
+}
+
+func random32() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // which never fails (crypto/rand)
+	return binary.BigEndian.Uint32(b[:])
+}
+
+// lobby counts connections that have not come to PLAY.
+type lobby struct {
+	mu  sync.Mutex
+	all int
+	by  map[string]int // by address
+}
+
+// enter lets a connection in, where there is room; leave may be called more than once.
+func (l *lobby) enter(peer string) (leave func(), ok bool) {
+	ip := net.ParseIP(peer)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all >= mostOpening || l.by[peer] >= mostOpeningFor && !ip.IsLoopback() {
+		return nil, false
+	}
+	if l.by == nil {
+		l.by = make(map[string]int)
+	}
+	l.all++
+	l.by[peer]++
+	return sync.OnceFunc(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.all--
+		if l.by[peer]--; l.by[peer] == 0 {
+			delete(l.by, peer)
+		}
+	}), true
+}
