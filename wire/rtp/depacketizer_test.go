@@ -374,3 +374,33 @@ func TestNewDepacketizer(t *testing.T) {
 		t.Errorf("default: got %d", d.most)
 	}
 }
+
+// An error tells where in the payload.
+func TestPushOffsets(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		codec   media.Codec
+		payload string
+		want    int64
+	}{
+		{"header alone", media.H264, "67", 0},
+		{"STAP-A with half a length", media.H264, "78 0002 4101 00", 5},
+		{"STAP-A cut short", media.H264, "78 0001 41 0003 4101", 6},
+		{"AP cut short", media.HEVC, "6001 0003 4101", 4},
+		{"fragment without bytes", media.HEVC, "6201 93", 2},
+		{"AV1 length without end", media.AV1, "00 02 30aa 80", 4},
+		{"AV1 element cut short", media.AV1, "00 02 30aa 03 30", 5},
+		{"VP8", media.VP8, "90 80 80", 3},
+		{"VP9", media.VP9, "0a 10 0140", 2},
+		{"AAC frame of no bytes", media.AAC, "0020 0008 0000 aa", 4},
+		{"AAC second frame cut short", media.AAC, "0020 0008 0010 aabb", 7},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := depacketizer(t, track(t, tt.codec)).Push(script(t, "0@0 "+tt.payload)[0])
+			var syntax *wire.SyntaxError
+			if !errors.As(err, &syntax) || syntax.Offset != tt.want || syntax.Format != "rtp "+tt.codec.String() {
+				t.Errorf("got %v, want one at byte %d", err, tt.want)
+			}
+		})
+	}
+}
