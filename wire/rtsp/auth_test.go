@@ -309,6 +309,9 @@ func TestBestChallenge(t *testing.T) {
 			if !strings.HasPrefix(got, tt.want) {
 				t.Errorf("got %s", got)
 			}
+			if strings.Contains(got, "qop=") != strings.Contains(got, `nonce="s"`) {
+				t.Errorf("got %s", got)
+			}
 			if strings.Contains(got, `nonce="m"`) != strings.HasSuffix(got, `algorithm=MD5, opaque="o"`) {
 				t.Errorf("got %s", got)
 			}

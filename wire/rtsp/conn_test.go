@@ -41,6 +41,8 @@ func TestGolden(t *testing.T) {
 			&Response{Status: 401, Reason: "Unauthorized", Header: Header{{"WWW-Authenticate", "Digest a=b"}, {"WWW-Authenticate", "Basic"}, {"Empty", ""}}},
 			"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest a=b\r\nWWW-Authenticate: Basic\r\nEmpty: \r\n\r\n",
 		},
+		{"the lowest status", &Response{Status: 100, Reason: "x"}, crlf("RTSP/1.0 100 x", "")},
+		{"the highest status", &Response{Status: 999, Reason: "x"}, crlf("RTSP/1.0 999 x", "")},
 		{"a frame", &Frame{Channel: 3, Data: []byte("RTP")}, "$\x03\x00\x03RTP"},
 		{"a frame of no bytes", &Frame{Channel: 255, Data: []byte{}}, "$\xff\x00\x00"},
 		{"the largest frame", &Frame{Data: bytes.Repeat([]byte{'$'}, 65535)}, "$\x00\xff\xff" + strings.Repeat("$", 65535)},
