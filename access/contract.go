@@ -52,9 +52,17 @@ type Contract struct {
 	Expires        time.Time // zero: never
 }
 
-// covers says whether the contract is good for an object.
-func (c *Contract) covers(o Object, now time.Time) bool {
-	return (c.Expires.IsZero() || now.Before(c.Expires)) && slices.Contains(c.Streams, o.Stream) && slices.Contains(c.Protocols, o.Over)
+// gap is why the contract is not good for an object; 0 where it is.
+func (c *Contract) gap(o Object, now time.Time) Cause {
+	switch {
+	case !c.Expires.IsZero() && !now.Before(c.Expires):
+		return CauseExpired
+	case !slices.Contains(c.Streams, o.Stream):
+		return CauseStream
+	case !slices.Contains(c.Protocols, o.Over):
+		return CauseProtocol
+	}
+	return 0
 }
 
 // SetContracts takes the partners' contracts as they are from now on. What runs under one that is gone, or does not cover it any
@@ -70,11 +78,12 @@ func (r *Registry) SetContracts(contracts []Contract) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.byToken, r.contracts = byToken, byPartner
+	r.forgetRefusalsLocked()
 	r.reviewLocked()
 }
 
 // IdentifyViewer finds whose secret this is: a partner's token, a link, or a stream key, whose holder may look at her own stream.
-// An unknown one is anybody.
+// An unknown one is anybody, and noted as such.
 func (r *Registry) IdentifyViewer(secret string) Principal {
 	if secret == "" {
 		return Principal{}
@@ -89,16 +98,9 @@ func (r *Registry) IdentifyViewer(secret string) Principal {
 	if l, ok := r.openLink(secret); ok {
 		return Principal{link: l}
 	}
-	return r.Identify(secret)
-}
-
-// mayPlay says whether p may pull o, by a contract, by a link, or by itself.
-func (r *Registry) mayPlayLocked(p Principal, o Object, now time.Time) bool {
-	if p.Partner != "" {
-		c := r.contracts[p.Partner]
-		return c != nil && c.Digest.Equal(p.token) && c.covers(o, now)
-	}
-	return p.link.covers(o, now)
+	who := r.Identify(secret)
+	who.Unknown = who.Stream == ""
+	return who
 }
 
 // Pass is the right to pull a stream, for as long as it is used.
@@ -110,18 +112,34 @@ type Pass struct {
 	done     chan struct{}
 }
 
-// Open gives a pass, which the caller closes. The error is [ErrDenied] or [ErrFull].
+// Admit is [Registry.Authorize] for Play, and counts a refusal. It is for protocols that ask before they open a pass.
+func (r *Registry) Admit(p Principal, o Object) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.admitLocked(p, o, time.Now())
+}
+
+func (r *Registry) admitLocked(p Principal, o Object, now time.Time) error {
+	if cause := r.playLocked(p, o, now); cause != 0 {
+		r.refuseLocked(p, o, cause)
+		return fmt.Errorf("%s: %w", Play, ErrDenied)
+	}
+	return nil
+}
+
+// Open gives a pass, which the caller closes. The error is [ErrDenied] or [ErrFull], and is counted.
 func (r *Registry) Open(p Principal, o Object) (*Pass, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	if err := r.authorizeLocked(p, Play, o, now); err != nil {
+	if err := r.admitLocked(p, o, now); err != nil {
 		return nil, err
 	}
 	pass := &Pass{registry: r, who: p, what: o, done: make(chan struct{})}
 	expires := p.link.expires
 	if c := r.contracts[p.Partner]; c != nil {
 		if c.MaxConnections > 0 && r.used[p.Partner] >= c.MaxConnections {
+			r.refuseLocked(p, o, CauseFull)
 			return nil, fmt.Errorf("%w: %d", ErrFull, c.MaxConnections)
 		}
 		expires = c.Expires

@@ -26,8 +26,17 @@ type link struct {
 	expires time.Time
 }
 
-func (l link) covers(o Object, now time.Time) bool {
-	return l.stream != "" && l.stream == o.Stream && l.over>>o.Over&1 == 1 && now.Before(l.expires)
+// gap is why the link is not good for an object; 0 where it is.
+func (l link) gap(o Object, now time.Time) Cause {
+	switch {
+	case !now.Before(l.expires):
+		return CauseExpired
+	case l.stream != o.Stream:
+		return CauseStream
+	case l.over>>o.Over&1 == 0:
+		return CauseProtocol
+	}
+	return 0
 }
 
 // NewLink makes a secret with which anybody who has it may pull a stream for a while, at most [MaxLinkTTL]. It is good until the

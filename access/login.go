@@ -29,10 +29,10 @@ func (r *Registry) IdentifyLogin(user string, verify func(Login) bool) Principal
 	r.mu.RUnlock()
 	if c == nil {
 		verify(Login{})
-		return Principal{}
+		return Principal{Unknown: true}
 	}
 	if !verify(c.Login) {
-		return Principal{}
+		return Principal{Unknown: true}
 	}
 	return Principal{Partner: c.Partner, token: c.Digest}
 }

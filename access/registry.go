@@ -33,6 +33,7 @@ type Principal struct {
 	Name    string // the API token's; "" where none was shown
 	Role    Role   // the API token's
 	Partner string // whose token was shown; "" where none was
+	Unknown bool   // a viewer's secret was shown, and nobody has it: she may what anybody may
 
 	token Digest // that was shown: the partner's, or the stream's key
 	link  link   // of a viewer
@@ -55,6 +56,7 @@ type Registry struct {
 	contracts map[string]*Contract // by partner
 	passes    map[*Pass]bool       // in use
 	used      map[string]int       // of them, by partner
+	refused   map[refusal]uint64   // since the process started
 
 	once    sync.Once
 	linkKey [32]byte // made once
@@ -90,7 +92,7 @@ func (r *Registry) Identify(key string) Principal {
 }
 
 // Authorize says whether p may do a with an object: nil, or an error that is [ErrDenied]. It is the one place where that is decided,
-// for every protocol. The error does not repeat the stream's name: people put keys in its place, and errors are logged.
+// for every protocol. Nothing is counted. The error does not repeat the stream's name: people put keys in its place, and errors are logged.
 func (r *Registry) Authorize(p Principal, a Action, o Object) error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -100,10 +102,9 @@ func (r *Registry) Authorize(p Principal, a Action, o Object) error {
 func (r *Registry) authorizeLocked(p Principal, a Action, o Object, now time.Time) error {
 	grant, known := r.grants[o.Stream]
 	switch {
-	case !known: // by a key or a contract
-	case a == Play && (grant.Public || r.mayPlayLocked(p, o, now)):
+	case a == Play && r.playLocked(p, o, now) == 0:
 		return nil
-	case p.Role == NoRole && p.Stream == o.Stream && a <= Play && grant.Key.Equal(p.token): // the creator publishes, and previews, by the stream key
+	case a == Publish && known && p.Role == NoRole && p.Stream == o.Stream && grant.Key.Equal(p.token): // by the stream key
 		return nil
 	}
 	if p.Role.may(a) && (p.Role != Creator || known && p.Stream == o.Stream) {

@@ -86,16 +86,35 @@ func (s *showcase) feedsOf(stream *relay.Stream) []FeedStatus {
 	return list
 }
 
+// feedsRefused tells who was refused what, and why.
+func (c *Controller) feedsRefused() []FeedRefusals {
+	counts := c.Registry.Refusals()
+	list := make([]FeedRefusals, 0, len(counts))
+	for _, n := range counts {
+		list = append(list, FeedRefusals{Protocol: n.Over.String(), Partner: n.Partner, Causes: n.Causes})
+	}
+	return list
+}
+
 // Partners tells of the contracts, by name.
 func (c *Controller) Partners() []PartnerStatus {
 	partners := c.snapshot().Partners
+	refused := make(map[string]map[string]uint64, len(partners))
+	for _, f := range c.feedsRefused() {
+		if refused[f.Partner] == nil {
+			refused[f.Partner] = make(map[string]uint64)
+		}
+		for cause, n := range f.Causes {
+			refused[f.Partner][cause] += n
+		}
+	}
 	list := make([]PartnerStatus, 0, len(partners))
 	for _, name := range slices.Sorted(maps.Keys(partners)) {
 		p := partners[name]
 		st := PartnerStatus{
 			Name: name, Streams: p.Contract.Streams, MaxConnections: p.Contract.MaxConnections, Connections: c.Registry.Connections(name),
 			Expires: moment(p.Contract.Expires), Expired: !p.Contract.Expires.IsZero() && !time.Now().Before(p.Contract.Expires),
-			Currency: p.View.Currency, Locale: p.View.Locale, Link: p.View.Link,
+			Refused: refused[name], Currency: p.View.Currency, Locale: p.View.Locale, Link: p.View.Link,
 		}
 		for _, over := range p.Contract.Protocols {
 			st.Protocols = append(st.Protocols, over.String())

@@ -43,8 +43,24 @@ func TestFeeds(t *testing.T) {
 	if diff := cmp.Diff([]string{"rtmp  sei+amf", "rtsp tsl sei"}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	want := []PartnerStatus{{Name: "tsl", Streams: []string{"maria"}, Protocols: []string{"rtmp", "rtsp"}, Expires: &expires, Currency: "USD"}}
+	for stream, over := range map[string]access.Protocol{"maria": access.HLS, "ana": access.RTSP} {
+		if err := b.Registry.Admit(b.Registry.IdentifyViewer("tsl-token"), access.Object{Stream: stream, Over: over}); err == nil {
+			t.Errorf("%s over %s: let in", stream, over)
+		}
+	}
+	want := []PartnerStatus{{
+		Name: "tsl", Streams: []string{"maria"}, Protocols: []string{"rtmp", "rtsp"}, Expires: &expires, Currency: "USD",
+		Refused: map[string]uint64{"expired": 0, "stream": 1, "protocol": 1, "full": 0},
+	}}
 	if diff := cmp.Diff(want, b.Partners()); diff != "" {
 		t.Errorf("partners: -want +got:\n%s", diff)
+	}
+	refused := make(map[string]uint64)
+	for _, f := range b.Node().Feeds {
+		refused[f.Protocol+" "+f.Partner] = f.Causes["protocol"]
+	}
+	wantRefused := map[string]uint64{"rtmp ": 0, "rtsp ": 0, "hls ": 0, "whep ": 0, "rtmp tsl": 0, "rtsp tsl": 0, "hls tsl": 1, "whep tsl": 0}
+	if diff := cmp.Diff(wantRefused, refused); diff != "" {
+		t.Errorf("refused: -want +got:\n%s", diff)
 	}
 }

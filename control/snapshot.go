@@ -12,10 +12,11 @@ import (
 
 // Node gives what concerns the node and no single stream.
 func (c *Controller) Node() NodeStatus {
-	if c.Refusals == nil {
-		return NodeStatus{Refused: map[string]uint64{}}
+	st := NodeStatus{Refused: map[string]uint64{}, Feeds: c.feedsRefused()}
+	if c.Refusals != nil {
+		st.Refused = c.Refusals.Counts()
 	}
-	return NodeStatus{Refused: c.Refusals.Counts()}
+	return st
 }
 
 // Streams gives the status of all streams, sorted by id.

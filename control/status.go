@@ -6,6 +6,15 @@ import "time"
 // NodeStatus is what concerns the node and no single stream.
 type NodeStatus struct {
 	Refused map[string]uint64 `json:"refused" doc:"connections that ended before they published or played, by reason"`
+	Feeds   []FeedRefusals    `json:"feeds_refused" doc:"requests to pull a stream that were refused, for each partner and protocol"`
+}
+
+// FeedRefusals is how often a partner was refused over one protocol, or all who have no contract were. The counters count since the
+// process started, or since the partner came into the configuration.
+type FeedRefusals struct {
+	Protocol string            `json:"protocol" enum:"rtmp,rtsp,hls,whep"`
+	Partner  string            `json:"partner,omitempty" doc:"absent for all without a contract"`
+	Causes   map[string]uint64 `json:"causes" doc:"by cause: missing, unknown, expired, stream, protocol, full"`
 }
 
 // StreamStatus is what the API, the status page and the metrics show of one stream: a snapshot, taken without waiting
@@ -102,6 +111,7 @@ type PartnerStatus struct {
 	Connections    int               `json:"connections" doc:"that are open"`
 	Expires        *time.Time        `json:"expires,omitempty"`
 	Expired        bool              `json:"expired"`
+	Refused        map[string]uint64 `json:"refused" doc:"requests that were refused, by cause: expired, stream, protocol, full; since the process started, or since the partner came into the configuration"`
 	Currency       string            `json:"currency,omitempty" doc:"of its view of the overlays"`
 	Locale         string            `json:"locale,omitempty" doc:"of its view of the overlays"`
 	Link           map[string]string `json:"link,omitempty" doc:"parameters that its view adds to product links"`

@@ -37,7 +37,7 @@ func TestPartners(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pass.Close()
-	want := `{"partners":[{"name":"tsl","streams":["maria"],"protocols":["rtmp"],"max_connections":3,"connections":1,"expires":"2999-01-01T00:00:00Z","expired":false,"currency":"USD"}]}`
+	want := `{"partners":[{"name":"tsl","streams":["maria"],"protocols":["rtmp"],"max_connections":3,"connections":1,"expires":"2999-01-01T00:00:00Z","expired":false,"refused":{"expired":0,"full":0,"protocol":0,"stream":0},"currency":"USD"}]}`
 	if code, got := s.ask("GET", "/v1/partners", ""); code != 403 { // it concerns more than her own stream
 		t.Errorf("a creator: got %d %s", code, got)
 	}

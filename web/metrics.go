@@ -60,6 +60,7 @@ var (
 	feedBytes   = feedMetric("bytes_total", "Media bytes handed over.")
 	feedFrames  = feedMetric("frames_total", "Media frames handed over.")
 	feedSkipped = feedMetric("skipped_frames_total", "Frames that readers of the feed did not get.", "reason")
+	feedRefused = prometheus.NewDesc("simulcart_feed_refused_total", "Requests to pull a stream that were refused.", []string{"protocol", "partner", "cause"}, nil)
 	feedLag     = feedMetric("lag_seconds", "Age of the oldest media that the latest reader has not taken yet.")
 )
 
@@ -103,7 +104,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		refused, streamState, ingestBytes, ingestFrames, dropped, takeovers, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
 		overlayCards, overlayWaiting, overlayChanges, overlayStates, overlayRepeats, overlayLate, overlayUndone, overlayBytes,
-		feedReaders, feedBytes, feedFrames, feedSkipped, feedLag,
+		feedReaders, feedBytes, feedFrames, feedSkipped, feedLag, feedRefused,
 		carriedStates, carriedRepeats, carriedBytes, carriedReduced, carriedSequence,
 		destinationState, attempts, failures, sentBytes, sentFrames, skipped, lag, unsent, lastLive, preflight,
 	} {
@@ -115,6 +116,9 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	node := c.source.Node()
 	series{out: ch}.counts(refused, nil, node.Refused)
+	for _, f := range node.Feeds {
+		series{ch, []string{f.Protocol, f.Partner}}.counts(feedRefused, nil, f.Causes)
+	}
 	for _, s := range c.source.Streams() {
 		series{ch, []string{s.ID}}.stream(&s)
 		series{ch, []string{s.ID}}.overlays(&s.Overlays)

@@ -115,7 +115,8 @@ func TestOperations(t *testing.T) {
 // Every metric that the alerts and the dashboard read is one that simulcart has.
 func TestDeployReadsOnlyWhatExists(t *testing.T) {
 	exist := map[string]bool{}
-	server := &Server{Source: &fakeSource{streams: []control.StreamStatus{maria()}}}
+	node := control.NodeStatus{Feeds: []control.FeedRefusals{{Protocol: "rtsp", Causes: map[string]uint64{"missing": 1}}}}
+	server := &Server{Source: &fakeSource{streams: []control.StreamStatus{maria()}, node: node}}
 	server.shown.refuse("maria", "invalid")
 	server.shown.delay("maria", 20*time.Millisecond)
 	families, err := server.registry().Gather()
@@ -167,6 +168,23 @@ func text(t *testing.T, answer *httptest.ResponseRecorder, status int) string {
 		t.Fatalf("got status %d, want %d; body:\n%s", answer.Code, status, answer.Body)
 	}
 	return answer.Body.String()
+}
+
+func TestRefusedViewersAreCounted(t *testing.T) {
+	source := &fakeSource{node: control.NodeStatus{Feeds: []control.FeedRefusals{
+		{Protocol: "hls", Causes: map[string]uint64{"missing": 2}},
+		{Protocol: "rtsp", Partner: "tsl", Causes: map[string]uint64{"full": 3, "expired": 0}},
+	}}}
+	const want = `
+# HELP simulcart_feed_refused_total Requests to pull a stream that were refused.
+# TYPE simulcart_feed_refused_total counter
+simulcart_feed_refused_total{cause="missing",partner="",protocol="hls"} 2
+simulcart_feed_refused_total{cause="full",partner="tsl",protocol="rtsp"} 3
+simulcart_feed_refused_total{cause="expired",partner="tsl",protocol="rtsp"} 0
+`
+	if err := testutil.CollectAndCompare(collector{source}, strings.NewReader(want), "simulcart_feed_refused_total"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestRefusedConnectionsAreCounted(t *testing.T) {

@@ -14,11 +14,21 @@ func (c *client) authorize(r *wire.Request) (u *wire.URL, over bool, err error) 
 	if over || err != nil || u == nil {
 		return nil, over, err
 	}
-	if c.server.Registry.Authorize(who, access.Play, access.Object{Stream: u.Path, Over: access.RTSP}) != nil {
+	if c.admit(who, u.Path) != nil {
 		over, err = c.deny(r, who)
 		return nil, over, err
 	}
 	return u, false, nil
+}
+
+// admit says whether who may pull a stream. Refusals are counted, but for the first of a client that shows nothing: that is how clients
+// learn what to show.
+func (c *client) admit(who access.Principal, stream string) error {
+	o := access.Object{Stream: stream, Over: access.RTSP}
+	if who == (access.Principal{}) && c.refusals == 0 {
+		return c.server.Registry.Authorize(who, access.Play, o)
+	}
+	return c.server.Registry.Admit(who, o)
 }
 
 // identify finds who asks for what. Without a URL, the request was answered.
@@ -40,13 +50,12 @@ func (c *client) identify(r *wire.Request) (u *wire.URL, who access.Principal, o
 	}
 	credentials, err := wire.ParseCredentials(shown)
 	if err != nil {
-		over, err = c.deny(r, who)
-		return nil, who, over, err
+		return &asked, access.Principal{Unknown: true}, false, nil
 	}
 	if credentials.Scheme == wire.Basic {
 		who = registry.IdentifyViewer(credentials.Password)
 		if who.Partner != credentials.User {
-			who = access.Principal{}
+			who = access.Principal{Unknown: true}
 		}
 		return &asked, who, false, nil
 	}
@@ -64,7 +73,7 @@ func (c *client) identify(r *wire.Request) (u *wire.URL, who access.Principal, o
 
 // deny refuses: who is not known is asked to log in, a few times.
 func (c *client) deny(r *wire.Request, who access.Principal) (over bool, err error) {
-	if who != (access.Principal{}) {
+	if who != (access.Principal{}) && !who.Unknown {
 		return false, c.refuse(r, wire.StatusForbidden, "The token is not good for this stream")
 	}
 	c.refusals++

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/wire/rtp"
@@ -163,6 +164,52 @@ func TestRefusals(t *testing.T) {
 		c.want(wire.StatusBadRequest, "SETUP", withToken+"/trackID=1", inner) // on the same channels
 		c.want(wire.StatusForbidden, "SETUP", "rtsp://host/other?token="+ticket, inner)
 		_ = c.Close()
+	})
+}
+
+// A refusal is counted once for each request, but not the first of a client that shows nothing.
+func TestRefusalsAreCounted(t *testing.T) {
+	on(t, func(r *rig) {
+		r.begin()
+		r.write(video, 0, true, picture(true, 100))
+		refused := func(partner, cause string, want uint64) {
+			t.Helper()
+			for _, n := range r.server.Registry.Refusals() {
+				if n.Partner == partner && n.Over == access.RTSP && n.Causes[cause] != want {
+					t.Errorf("%q %s: counted %d, want %d", partner, cause, n.Causes[cause], want)
+				}
+			}
+		}
+		good := r.dial()
+		good.want(wire.StatusUnauthorized, "DESCRIBE", home)
+		good.auth = basic("tsl")
+		good.want(wire.StatusOK, "DESCRIBE", home)
+		good.ready()
+		good.auth = ""
+		refused("", "missing", 0)
+		good.want(wire.StatusUnauthorized, "PLAY", home) // it forgets what it has shown
+		refused("", "missing", 1)
+		good.auth = basic("tsl")
+		good.want(wire.StatusOK, "PLAY", home)
+		_ = good.Close()
+
+		bad := r.dial()
+		bad.want(wire.StatusUnauthorized, "DESCRIBE", home)
+		bad.auth = basic("other")
+		bad.want(wire.StatusUnauthorized, "DESCRIBE", home)
+		bad.auth = "Odd x"
+		bad.want(wire.StatusUnauthorized, "SETUP", home0, inner)
+		refused("", "unknown", 2)
+		refused("", "missing", 1)
+		bad.auth = ""
+		bad.want(wire.StatusForbidden, "DESCRIBE", home+"?token=other-token")
+		refused("other", "protocol", 1)
+		_ = bad.Close()
+		for _, causes := range r.server.Registry.Refusals() {
+			if causes.Partner == "tsl" && causes.Causes["stream"]+causes.Causes["protocol"]+causes.Causes["full"] > 0 {
+				t.Errorf("the partner was refused: %v", causes)
+			}
+		}
 	})
 }
 

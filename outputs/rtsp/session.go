@@ -96,6 +96,9 @@ func (c *client) play(ctx context.Context, r *wire.Request) (bool, error) {
 	if over || err != nil || u == nil {
 		return over, err
 	}
+	if c.admit(who, c.stream) != nil {
+		return c.deny(r, who)
+	}
 	pass, err := c.server.Registry.Open(who, access.Object{Stream: c.stream, Over: access.RTSP})
 	if errors.Is(err, access.ErrFull) {
 		return false, c.refuse(r, wire.StatusNotEnoughBandwidth, err.Error())
