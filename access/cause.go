@@ -39,6 +39,8 @@ func (r *Registry) playLocked(p Principal, o Object, now time.Time) Cause {
 	grant, known := r.grants[o.Stream]
 	cause := CauseMissing
 	switch {
+	case !p.until.IsZero() && !now.Before(p.until):
+		return CauseExpired
 	case known && grant.Public:
 		return 0
 	case p.Partner != "":

@@ -148,6 +148,9 @@ func (r *Registry) Open(p Principal, o Object) (*Pass, error) {
 		}
 		r.used[p.Partner]++
 	}
+	if !p.until.IsZero() && (expires.IsZero() || p.until.Before(expires)) {
+		expires = p.until
+	}
 	if !expires.IsZero() {
 		pass.timer = time.AfterFunc(expires.Sub(now), r.review)
 	}

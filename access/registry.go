@@ -35,8 +35,9 @@ type Principal struct {
 	Partner string // whose token was shown; "" where none was
 	Unknown bool   // a viewer's secret was shown, and nobody has it: she may what anybody may
 
-	token Digest // that was shown: the partner's, or the stream's key
-	link  link   // of a viewer
+	token Digest    // that was shown: the partner's, or the stream's key
+	link  link      // of a viewer
+	until time.Time // of a ticket: it is good no longer; zero: none was shown
 }
 
 // Grant is what the registry knows of one stream.
