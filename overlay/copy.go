@@ -70,14 +70,32 @@ func (c *Copy) By(v *View) *Sight {
 	if known := c.seen[name]; known != nil {
 		return known
 	}
-	shown := c.of.shown[name]
-	if shown == nil {
-		shown = v.Apply(c.of.state)
-		c.of.shown[name] = shown
-	}
+	shown := c.of.seenLocked(v, name)
 	seen := &Sight{Seq: c.of.state.Seq, Counts: shown.Counts, Text: shown.AppendJSON(nil, c.At)}
 	c.seen[name] = seen
 	return seen
+}
+
+// State gives the state itself; nil where it could not be read. The caller does not change it.
+func (c *Copy) State() *State { return c.of.state }
+
+// Begin gives the message of the state's first copy as a view sees it: its media time is that from which the state holds. nil where the
+// state could not be read.
+func (c *Copy) Begin(v *View) []byte {
+	if c.of.state == nil {
+		return nil
+	}
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	return c.of.seenLocked(v, v.Name()).AppendJSON(nil, c.of.state.At)
+}
+
+// seenLocked gives the state as the view of that name sees it.
+func (r *reading) seenLocked(v *View, name string) *Shown {
+	if r.shown[name] == nil {
+		r.shown[name] = v.Apply(r.state)
+	}
+	return r.shown[name]
 }
 
 // Name tells views apart: equal ones have one name.

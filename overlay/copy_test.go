@@ -33,7 +33,12 @@ func TestCopy(t *testing.T) {
 	if err != nil || m.At != 3600 || m.Now != 7200 || m.Show[0].Product.Link != "https://shop.example.com/A?a=1&b=2" {
 		t.Errorf("got %s, %v", got[0].Text, err)
 	}
-	if r.Read(&media.Frame{Data: []byte("{")}).By(&overlay.View{}) != nil {
+	begin, err := overlay.ParseMessage(c.Begin(&overlay.View{Currency: "EUR"}))
+	if err != nil || begin.At != 3600 || begin.Now != 3600 || begin.Seq != 3 || c.State().Seq != 3 {
+		t.Errorf("as it began: %+v, %v", begin, err)
+	}
+	bad := r.Read(&media.Frame{Data: []byte("{")})
+	if bad.By(&overlay.View{}) != nil || bad.Begin(&overlay.View{}) != nil || bad.State() != nil {
 		t.Error("something is seen of what cannot be read")
 	}
 }

@@ -29,6 +29,17 @@ type Reader struct {
 // group; where there is no session, at the first frame of the next one; where the byte bound has cut the newest group, at
 // the next key frame. When it lags more than maxLag it jumps forward; 0: [DefaultMaxLag]. The caller closes it.
 func (s *Stream) Subscribe(output string, maxLag time.Duration) *Reader {
+	return s.subscribe(output, maxLag, (*window).newestStart)
+}
+
+// SubscribeOldest is [Stream.Subscribe] for an output that wants the past too, as far as the window has it: it starts at the start of
+// the oldest group. Where that lags more than maxLag the reader jumps forward at once.
+func (s *Stream) SubscribeOldest(output string, maxLag time.Duration) *Reader {
+	return s.subscribe(output, maxLag, (*window).oldestStart)
+}
+
+// subscribe makes a reader that starts where start says.
+func (s *Stream) subscribe(output string, maxLag time.Duration, start func(*window) (seq uint64, ok bool)) *Reader {
 	if maxLag <= 0 {
 		maxLag = DefaultMaxLag
 	}
@@ -36,11 +47,11 @@ func (s *Stream) Subscribe(output string, maxLag time.Duration) *Reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.session = s.session
-	start, ok := r.session.newestStart()
+	at, ok := start(&r.session.window)
 	if !ok {
-		start, r.joining = r.session.entries.tail, r.session.entries.len() > 0
+		at, r.joining = r.session.entries.tail, r.session.entries.len() > 0
 	}
-	r.next = start
+	r.next = at
 	r.tally = s.tallyLocked(output)
 	r.tally.readers[r] = struct{}{}
 	s.readers++

@@ -32,6 +32,26 @@ func TestSubscribe(t *testing.T) {
 	}
 }
 
+func TestSubscribeOldest(t *testing.T) {
+	tests := []struct{ name, before, after, want string }{
+		{"oldest group", "KvvKv", "v", "KvvKvv"},
+		{"not what is left of one", "KvvvvvKvvvv", "v", "Kvvvvv"},
+		{"session without frames", "", "aKv", "aKv"},
+		{"newest group is cut", "Kvvvvvvvvvv", "vvOKv", "OKv"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := Hub{MaxBytes: 9}
+			p, _ := h.Publish("s", nil)
+			write(t, p, tt.before)
+			r := h.Stream("s").SubscribeOldest("out", time.Hour)
+			defer r.Close()
+			write(t, p, tt.after)
+			wantRead(t, r, tt.want, 0)
+		})
+	}
+}
+
 func TestSubscribeBeforeSession(t *testing.T) {
 	var h Hub
 	r := h.Stream("s").Subscribe("out", 0)
