@@ -145,7 +145,8 @@ func parseInteger(s string, most uint64) (uint64, bool) {
 	return v, err == nil && v <= most && len(s) <= 20
 }
 
-// parseSeconds reads a decimal-floating-point or decimal-integer number of seconds. Digits behind the nanoseconds are cut.
+// parseSeconds reads a decimal-floating-point or decimal-integer number of seconds, rounded to [precision]. Digits behind
+// the nanoseconds are cut before.
 func parseSeconds(s string) (time.Duration, bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	if whole+fraction == "" || strings.Trim(fraction, "0123456789") != "" {
@@ -153,7 +154,8 @@ func parseSeconds(s string) (time.Duration, bool) {
 	}
 	seconds, ok := parseInteger("0"+whole, maxSeconds)
 	nanos, err := strconv.ParseUint((fraction + "000000000")[:9], 10, 32)
-	return time.Duration(seconds)*time.Second + time.Duration(nanos), ok && err == nil
+	d := told(time.Duration(seconds)*time.Second + time.Duration(nanos))
+	return d, ok && err == nil && d <= maxDuration
 }
 
 // dateLayouts are the forms of ISO 8601 that servers write. Fractions of seconds may stand in all.

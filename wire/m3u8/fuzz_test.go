@@ -45,8 +45,9 @@ func anyDate(t *rapid.T) time.Time {
 	return at(0, 0, 0, 0).Add(time.Duration(rapid.Int64Range(-1e9, 1e9).Draw(t, "date")) * ms)
 }
 
+// anyDuration draws a duration to the microsecond.
 func anyDuration(t *rapid.T, most time.Duration) time.Duration {
-	return time.Duration(rapid.Int64Range(0, int64(most)).Draw(t, "duration"))
+	return time.Duration(rapid.Int64Range(0, most.Microseconds()).Draw(t, "duration")) * time.Microsecond
 }
 
 // optionalDuration draws a duration of at least least, or 0.
@@ -78,7 +79,7 @@ func anySegment(t *rapid.T, withParts bool) m3u8.Segment {
 func anyDateRange(t *rapid.T, n int) m3u8.DateRange {
 	d := m3u8.DateRange{
 		ID: fmt.Sprint(n) + quotable.Draw(t, "id"), Class: rapid.OneOf(rapid.Just(""), quotable).Draw(t, "class"),
-		Start: at(9, 0, 0, 0).Add(time.Duration(rapid.Int64Range(0, 1e6).Draw(t, "start")) * ms), PlannedDuration: optionalDuration(t, 1),
+		Start: at(9, 0, 0, 0).Add(time.Duration(rapid.Int64Range(0, 1e6).Draw(t, "start")) * ms), PlannedDuration: optionalDuration(t, time.Microsecond),
 	}
 	switch rapid.IntRange(0, 3).Draw(t, "end") {
 	case 1:

@@ -2,6 +2,8 @@
 //
 // A value says what its playlist says. Append writes it and fails only for what no playlist can hold; Validate says which rules it breaks
 // besides, for who writes. Both give no more than one fault, the first.
+//
+// In a playlist durations are rounded to the microsecond, dates to the millisecond and in UTC; rules hold for what stands there.
 package m3u8
 
 import "time"
@@ -218,7 +220,7 @@ func (m *Media) Version() int {
 			return 6
 		case s.Range.Length > 0:
 			version = 4
-		case s.Duration%time.Second != 0:
+		case told(s.Duration)%time.Second != 0:
 			version = max(version, 3)
 		}
 	}

@@ -73,6 +73,7 @@ func TestParseMediaRefuses(t *testing.T) {
 		{"two points", head + "#EXTINF:1.2.3,\na\n", false, 32},
 		{"a point alone", head + "#EXTINF:.,\na\n", false, 32},
 		{"a long duration", head + "#EXTINF:1000000000,\na\n", false, 32},
+		{"a duration that is long when rounded", head + "#EXTINF:999999999.9999995,\na\n", false, 32},
 		{"a very long duration", head + "#EXTINF:1" + strings.Repeat("0", 30) + ",\na\n", false, 32},
 		{"a URI without a duration", head + "a\n", false, 32},
 		{"a duration without a URI", head + "#EXTINF:1,\n", false, 43},
@@ -143,14 +144,14 @@ func TestParseMediaTakes(t *testing.T) {
 		{"blanks around lines", " #EXTM3U \r\n\t#EXT-X-TARGETDURATION:2\n\n  #EXTINF: 1 ,\n b \n", m3u8.Media{
 			Segments: []m3u8.Segment{{URI: "b", Duration: time.Second}},
 		}},
-		{"more digits than nanoseconds have", head + "#EXTINF:0001.00000000099,\nb\n", m3u8.Media{
+		{"more digits than microseconds have", head + "#EXTINF:0001.0000004999999999,\nb\n", m3u8.Media{
 			Segments: []m3u8.Segment{{URI: "b", Duration: time.Second}},
 		}},
 		{"a map of a range without its start", head + "#EXT-X-MAP:URI=\"a\",BYTERANGE=\"5\"\n", m3u8.Media{Map: &m3u8.Map{URI: "a", Range: m3u8.ByteRange{Length: 5}}}},
 		{"the latest version", head + "#EXT-X-VERSION:13\n", m3u8.Media{}},
 		{"the longest line", head + "#" + strings.Repeat("a", m3u8.MaxLine-1) + "\n", m3u8.Media{}},
 		{"the longest playlist", head + strings.Repeat("\n", m3u8.MaxSize-len(head)), m3u8.Media{}},
-		{"the longest duration", head + "#EXTINF:999999999.999999999,\na\n", m3u8.Media{Segments: []m3u8.Segment{{URI: "a", Duration: 1e18 - 1}}}},
+		{"the longest duration", head + "#EXTINF:999999999.999999499,\na\n", m3u8.Media{Segments: []m3u8.Segment{{URI: "a", Duration: 1e18 - 1000}}}},
 		{"the first date", head + "#EXT-X-PROGRAM-DATE-TIME:1583-01-01T00:00:00Z\n#EXTINF:0,\na\n", m3u8.Media{
 			Segments: []m3u8.Segment{{URI: "a", ProgramDateTime: time.Date(1583, 1, 1, 0, 0, 0, 0, time.UTC)}},
 		}},

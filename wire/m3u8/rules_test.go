@@ -36,6 +36,8 @@ func TestMediaRules(t *testing.T) {
 		{"a skipped segment counts", "delta.m3u8", func(m *m3u8.Media) { m.Segments[1].Duration = 3 * time.Second }, "m3u8: segment 15 lasts 3s"},
 		{"a negative duration", "live.m3u8", func(m *m3u8.Media) { m.Segments[1].Duration = -1 }, "write m3u8: a duration of -1ns"},
 		{"a century", "live.m3u8", func(m *m3u8.Media) { m.Segments[1].Duration = 1e18 }, "write m3u8: a duration of"},
+		{"a century when rounded", "live.m3u8", func(m *m3u8.Media) { m.Segments[1].Duration = 1e18 - 500 }, "write m3u8: a duration of"},
+		{"a segment that is too long when rounded", "live.m3u8", func(m *m3u8.Media) { m.Segments[1].Duration = 2500*ms - 500 }, "m3u8: segment 1843 lasts 2.5s"},
 		{"no URI", "live.m3u8", func(m *m3u8.Media) { m.Segments[1].URI = "" }, `write m3u8: "" cannot stand`},
 		{"no URI at the end, with a duration", "live.m3u8", func(m *m3u8.Media) { m.Segments[2].URI = "" }, `write m3u8: "" cannot stand`},
 		{"a URI that is a comment", "live.m3u8", func(m *m3u8.Media) { m.Segments[1].URI = "#a" }, `write m3u8: "#a" cannot stand`},
@@ -60,13 +62,13 @@ func TestMediaRules(t *testing.T) {
 		{"ended while a segment is being made", "low-latency.m3u8", func(m *m3u8.Media) { m.Ended, m.PreloadHints = true, nil }, "m3u8: segment 12 is being made"},
 		{"a range while it is being made", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[2].Range.Length = 5 }, "m3u8: segment 12 has a byte range"},
 		{"no part target", "low-latency.m3u8", func(m *m3u8.Media) { m.PartTarget = 0 }, "m3u8: segment 11 has parts"},
-		{"a part that is too long", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[1].Parts[0].Duration++ }, "m3u8: part 0 of segment 11 lasts 500.000001ms"},
-		{"a part that is too short", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[1].Parts[1].Duration = 425*ms - 1 }, "m3u8: part 1 of segment 11 lasts 424.999999ms"},
+		{"a part that is too long", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[1].Parts[0].Duration += time.Microsecond }, "m3u8: part 0 of segment 11 lasts 500.001ms"},
+		{"a part that is too short", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[1].Parts[1].Duration = 425*ms - time.Microsecond }, "m3u8: part 1 of segment 11 lasts 424.999ms"},
 		{"a part without a URI", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[1].Parts[1].URI = "" }, "write m3u8: no URI"},
-		{"PART-HOLD-BACK too short", "low-latency.m3u8", func(m *m3u8.Media) { m.ServerControl.PartHoldBack = 1000*ms - 1 }, "m3u8: PART-HOLD-BACK of 999.999999ms"},
+		{"PART-HOLD-BACK too short", "low-latency.m3u8", func(m *m3u8.Media) { m.ServerControl.PartHoldBack = 1000*ms - time.Microsecond }, "m3u8: PART-HOLD-BACK of 999.999ms"},
 		{"no PART-HOLD-BACK", "low-latency.m3u8", func(m *m3u8.Media) { m.ServerControl.PartHoldBack = 0 }, "m3u8: PART-TARGET without PART-HOLD-BACK"},
-		{"HOLD-BACK too short", "low-latency.m3u8", func(m *m3u8.Media) { m.ServerControl.HoldBack = 6*time.Second - 1 }, "m3u8: HOLD-BACK of 5.999999999s"},
-		{"CAN-SKIP-UNTIL too short", "low-latency.m3u8", func(m *m3u8.Media) { m.ServerControl.CanSkipUntil = 12*time.Second - 1 }, "m3u8: CAN-SKIP-UNTIL of 11.999999999s"},
+		{"HOLD-BACK too short", "low-latency.m3u8", func(m *m3u8.Media) { m.ServerControl.HoldBack = 6*time.Second - time.Microsecond }, "m3u8: HOLD-BACK of 5.999999s"},
+		{"CAN-SKIP-UNTIL too short", "low-latency.m3u8", func(m *m3u8.Media) { m.ServerControl.CanSkipUntil = 12*time.Second - time.Microsecond }, "m3u8: CAN-SKIP-UNTIL of 11.999999s"},
 		{"CAN-SKIP-DATERANGES alone", "low-latency.m3u8", func(m *m3u8.Media) { m.ServerControl.CanSkipUntil = 0 }, "m3u8: CAN-SKIP-DATERANGES without"},
 		{"no hint", "low-latency.m3u8", func(m *m3u8.Media) { m.PreloadHints = m.PreloadHints[1:] }, "m3u8: parts, but no hint"},
 		{"two hints", "low-latency.m3u8", func(m *m3u8.Media) { m.PreloadHints = append(m.PreloadHints, m.PreloadHints[0]) }, "m3u8: hint at PART"},
@@ -138,6 +140,44 @@ func TestDateRangeRules(t *testing.T) {
 	checkRules(t, "m3u8: date ranges, but no segment with a PROGRAM-DATE-TIME", m.Append, m.Validate)
 }
 
+// Durations stand to the microsecond in a playlist, and rules hold for what stands there.
+func TestDurations(t *testing.T) {
+	for _, tc := range []struct {
+		d    time.Duration
+		want string
+	}{
+		{0, "0"},
+		{499, "0"},
+		{500, "0.000001"},
+		{200 * ms, "0.2"},
+		{200*ms + 499, "0.2"},
+		{33_366_666, "0.033367"},
+		{1_983_333_333, "1.983333"},
+		{1_999_999_500, "2"},
+		{1_999_999_499, "1.999999"},
+		{1e18 - 501, "999999999.999999"},
+	} {
+		m := m3u8.Media{TargetDuration: 1, Segments: []m3u8.Segment{{URI: "a", Duration: tc.d}}}
+		b, err := m.Append(nil)
+		if want := "#EXTINF:" + tc.want + ",\n"; err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s: error %v, no %q in\n%s", tc.d, err, want, b)
+		}
+	}
+	m := ourMedia()["low-latency.m3u8"]
+	for i := range m.Segments[1].Parts {
+		m.Segments[1].Parts[i].Duration = 500*ms + 499
+	}
+	m.ServerControl.HoldBack, m.ServerControl.CanSkipUntil = 6*time.Second-499, 12*time.Second-499
+	m.DateRanges[0].PlannedDuration += 499
+	if err := m.Validate(); err != nil {
+		t.Errorf("all within half a microsecond of what is allowed: %v", err)
+	}
+	whole := m3u8.Media{TargetDuration: 2, Segments: []m3u8.Segment{{URI: "a", Duration: 2*time.Second - 499}}}
+	if v := whole.Version(); v != 1 {
+		t.Errorf("whole seconds but for 499 ns: version %d, want 1", v)
+	}
+}
+
 // Two tags of one ID say more, but nothing else.
 func TestDateRangesAgree(t *testing.T) {
 	full := overlay("a", at(10, 0, 0, 0))
@@ -147,7 +187,7 @@ func TestDateRangesAgree(t *testing.T) {
 		"start":            func(d *m3u8.DateRange) { d.Start, d.Duration = d.Start.Add(2*ms), nil },
 		"end":              func(d *m3u8.DateRange) { d.End, d.Duration = d.End.Add(2*ms), nil },
 		"length":           func(d *m3u8.DateRange) { *d.Duration += ms },
-		"plan":             func(d *m3u8.DateRange) { d.PlannedDuration++ },
+		"plan":             func(d *m3u8.DateRange) { d.PlannedDuration += time.Microsecond },
 		"attribute":        func(d *m3u8.DateRange) { d.Attributes[0].Value = "b" },
 		"attribute's form": func(d *m3u8.DateRange) { d.Attributes[0] = m3u8.Attribute{Name: d.Attributes[0].Name, Value: "1"} },
 	} {

@@ -26,18 +26,18 @@ func (m *Media) Validate() error {
 // validateTimes checks the target durations and what is measured in them, §4.4.3.1 and §4.4.3.8.
 func (m *Media) validateTimes() error {
 	target := time.Duration(m.TargetDuration) * time.Second
-	c := m.ServerControl
+	c, partTarget := m.ServerControl, told(m.PartTarget)
 	switch {
 	case m.TargetDuration < 1:
 		return fmt.Errorf("a target duration of %d s, less than 1", m.TargetDuration)
-	case c.CanSkipUntil != 0 && c.CanSkipUntil < 6*target:
+	case c.CanSkipUntil != 0 && told(c.CanSkipUntil) < 6*target:
 		return fmt.Errorf("CAN-SKIP-UNTIL of %s, less than 6 target durations of %s", c.CanSkipUntil, target)
 	case c.CanSkipDateRanges && c.CanSkipUntil == 0:
 		return errors.New("CAN-SKIP-DATERANGES without CAN-SKIP-UNTIL")
-	case c.HoldBack != 0 && c.HoldBack < 3*target:
+	case c.HoldBack != 0 && told(c.HoldBack) < 3*target:
 		return fmt.Errorf("HOLD-BACK of %s, less than 3 target durations of %s", c.HoldBack, target)
-	case c.PartHoldBack != 0 && c.PartHoldBack < 2*m.PartTarget:
-		return fmt.Errorf("PART-HOLD-BACK of %s, less than 2 part targets of %s", c.PartHoldBack, m.PartTarget)
+	case c.PartHoldBack != 0 && told(c.PartHoldBack) < 2*partTarget:
+		return fmt.Errorf("PART-HOLD-BACK of %s, less than 2 part targets of %s", c.PartHoldBack, partTarget)
 	case m.PartTarget != 0 && c.PartHoldBack == 0:
 		return errors.New("PART-TARGET without PART-HOLD-BACK")
 	}
@@ -61,8 +61,8 @@ func (m *Media) validateSegments() error {
 		s := &m.Segments[i]
 		number += uint64(min(i, 1))
 		switch {
-		case s.Duration > target:
-			return fmt.Errorf("segment %d lasts %s, longer than the target duration of %d s", number, s.Duration, m.TargetDuration)
+		case told(s.Duration) > target:
+			return fmt.Errorf("segment %d lasts %s, longer than the target duration of %d s", number, told(s.Duration), m.TargetDuration)
 		case s.URI == "" && m.Ended:
 			return fmt.Errorf("segment %d is being made, but the playlist has ended", number)
 		case s.URI == "" && s.Range.Length > 0:
@@ -71,10 +71,10 @@ func (m *Media) validateSegments() error {
 			return fmt.Errorf("segment %d has parts, but the playlist no PART-TARGET", number)
 		}
 		for j := range s.Parts {
-			p := &s.Parts[j]
-			last := j == len(s.Parts)-1
-			if p.Duration > m.PartTarget || p.Duration < m.PartTarget*85/100 && !p.Independent && !last {
-				return fmt.Errorf("part %d of segment %d lasts %s, not 85 to 100 %% of %s", j, number, p.Duration, m.PartTarget)
+			d, most := told(s.Parts[j].Duration), told(m.PartTarget)
+			short := d < most*85/100 && !s.Parts[j].Independent && j < len(s.Parts)-1
+			if d > most || short {
+				return fmt.Errorf("part %d of segment %d lasts %s, not 85 to 100 %% of %s", j, number, d, most)
 			}
 		}
 	}
@@ -171,8 +171,8 @@ func (d *DateRange) agrees(o *DateRange) bool {
 	switch {
 	case d.Class != "" && o.Class != "" && d.Class != o.Class,
 		!both(d.Start, o.Start), !both(d.End, o.End),
-		d.Duration != nil && o.Duration != nil && *d.Duration != *o.Duration,
-		d.PlannedDuration != 0 && o.PlannedDuration != 0 && d.PlannedDuration != o.PlannedDuration:
+		d.Duration != nil && o.Duration != nil && told(*d.Duration) != told(*o.Duration),
+		d.PlannedDuration != 0 && o.PlannedDuration != 0 && told(d.PlannedDuration) != told(o.PlannedDuration):
 		return false
 	}
 	for _, a := range d.Attributes {

@@ -37,7 +37,7 @@ func ourMedia() map[string]m3u8.Media {
 	}
 	making := m3u8.Segment{
 		ProgramDateTime: at(10, 0, 4, 0), Discontinuity: true, Map: &m3u8.Map{URI: "init2.mp4"},
-		Parts: []m3u8.Part{part("12.0.m4s", 500*ms, true), part("12.1.m4s", 433333333, false)},
+		Parts: []m3u8.Part{part("12.0.m4s", 500*ms, true), part("12.1.m4s", 433333*time.Microsecond, false)},
 	}
 	lowLatency := m3u8.Media{
 		TargetDuration: 2, PartTarget: 500 * ms, MediaSequence: 10, IndependentSegments: true,
@@ -67,7 +67,7 @@ func ourMedia() map[string]m3u8.Media {
 		"live.m3u8": {
 			TargetDuration: 2, MediaSequence: 1842, DiscontinuitySequence: 3, Map: &m3u8.Map{URI: "init.mp4"},
 			Segments: []m3u8.Segment{
-				{URI: "1842.m4s", Duration: 1983333333, ProgramDateTime: at(23, 59, 59, 999)},
+				{URI: "1842.m4s", Duration: 1983333 * time.Microsecond, ProgramDateTime: at(23, 59, 59, 999)},
 				{URI: "1843.m4s", Duration: 2490 * ms, Gap: true},
 				{URI: "1844.m4s", Duration: 500 * ms, Discontinuity: true, Map: &m3u8.Map{URI: "init2.mp4"}, ProgramDateTime: at(23, 59, 59, 0).Add(time.Minute)},
 			},
@@ -76,7 +76,7 @@ func ourMedia() map[string]m3u8.Media {
 			TargetDuration: 6, Type: m3u8.VOD, Ended: true, Map: &m3u8.Map{URI: "all.mp4", Range: m3u8.ByteRange{Length: 1373}},
 			Segments: []m3u8.Segment{
 				{URI: "all.mp4", Duration: 6 * time.Second, Range: m3u8.ByteRange{Length: 5000, Start: 1373}, ProgramDateTime: at(10, 0, 0, 0)},
-				{URI: "all.mp4", Duration: 6499999999, Range: m3u8.ByteRange{Length: 4000, Start: 6373}},
+				{URI: "all.mp4", Duration: 6499999 * time.Microsecond, Range: m3u8.ByteRange{Length: 4000, Start: 6373}},
 			},
 			DateRanges: []m3u8.DateRange{
 				{ID: "a", Start: at(10, 0, 3, 0), Duration: &moment, Attributes: []m3u8.Attribute{

@@ -55,8 +55,14 @@ const (
 	yes                 = "YES"
 )
 
-// maxSeconds bounds durations, in whole seconds: 31 years.
-const maxSeconds = 999_999_999
+// precision is that of durations, written and read: a tick of 90 kHz lasts eleven times as long.
+const precision = time.Microsecond
+
+// The longest duration, in whole seconds and to the last microsecond: 31 years.
+const (
+	maxSeconds  = 999_999_999
+	maxDuration = (maxSeconds+1)*time.Second - precision
+)
 
 // maxInteger bounds byte offsets and lengths, so that sums of two do not overflow.
 const maxInteger = 1 << 62
@@ -129,15 +135,20 @@ func (w *writer) seconds(name string, d time.Duration) {
 	w.duration(d)
 }
 
+// told gives a duration as it stands in a playlist.
+func told(d time.Duration) time.Duration { return d.Round(precision) }
+
 // duration writes seconds with as many digits as they need.
 func (w *writer) duration(d time.Duration) {
-	if d < 0 || d >= (maxSeconds+1)*time.Second {
+	if d < 0 || told(d) > maxDuration {
 		w.fail("a duration of %s", d)
 		return
 	}
-	w.b = strconv.AppendInt(w.b, int64(d/time.Second), 10)
-	if rest := d % time.Second; rest > 0 {
-		w.b = append(w.b, strings.TrimRight(fmt.Sprintf(".%09d", int64(rest)), "0")...)
+	micros := told(d).Microseconds()
+	w.b = strconv.AppendInt(w.b, micros/1e6, 10)
+	if rest := micros % 1e6; rest > 0 {
+		digits := strconv.FormatInt(1e6+rest, 10)[1:]
+		w.b = append(append(w.b, '.'), strings.TrimRight(digits, "0")...)
 	}
 }
 
