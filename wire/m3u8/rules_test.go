@@ -62,8 +62,8 @@ func TestMediaRules(t *testing.T) {
 		{"ended while a segment is being made", "low-latency.m3u8", func(m *m3u8.Media) { m.Ended, m.PreloadHints = true, nil }, "m3u8: segment 12 is being made"},
 		{"a range while it is being made", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[2].Range.Length = 5 }, "m3u8: segment 12 has a byte range"},
 		{"no part target", "low-latency.m3u8", func(m *m3u8.Media) { m.PartTarget = 0 }, "m3u8: segment 11 has parts"},
-		{"a part that is too long", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[1].Parts[0].Duration += time.Microsecond }, "m3u8: part 0 of segment 11 lasts 500.001ms"},
-		{"a part that is too short", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[1].Parts[1].Duration = 425*ms - time.Microsecond }, "m3u8: part 1 of segment 11 lasts 424.999ms"},
+		{"a part that is too long", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[1].Parts[0].Duration += time.Microsecond }, "m3u8: segment 11: part 0 lasts 500.001ms"},
+		{"a part that is too short", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[1].Parts[1].Duration = 425*ms - time.Microsecond }, "m3u8: segment 11: part 1 lasts 424.999ms"},
 		{"a part without a URI", "low-latency.m3u8", func(m *m3u8.Media) { m.Segments[1].Parts[1].URI = "" }, "write m3u8: no URI"},
 		{"PART-HOLD-BACK too short", "low-latency.m3u8", func(m *m3u8.Media) { m.ServerControl.PartHoldBack = 1000*ms - time.Microsecond }, "m3u8: PART-HOLD-BACK of 999.999ms"},
 		{"no PART-HOLD-BACK", "low-latency.m3u8", func(m *m3u8.Media) { m.ServerControl.PartHoldBack = 0 }, "m3u8: PART-TARGET without PART-HOLD-BACK"},
@@ -119,6 +119,7 @@ func TestDateRangeRules(t *testing.T) {
 		{"an attribute twice", func(d *m3u8.DateRange) { d.Attributes = append(d.Attributes, d.Attributes[0]) }, "write m3u8: an attribute"},
 		{"a word without quotes", func(d *m3u8.DateRange) { d.Attributes[0] = m3u8.Attribute{Name: "X-A", Value: "word"} }, `m3u8: date range "a": X-A: "word" is no number`},
 		{"hexadecimal of nothing", func(d *m3u8.DateRange) { d.Attributes[0] = m3u8.Attribute{Name: "X-A", Value: "0x"} }, `m3u8: date range "a": X-A: "0x" is no number`},
+		{"a sign", func(d *m3u8.DateRange) { d.Attributes[0] = m3u8.Attribute{Name: "X-A", Value: "-"} }, `m3u8: date range "a": X-A: "-" is no number`},
 		{"a point", func(d *m3u8.DateRange) { d.Attributes[0] = m3u8.Attribute{Name: "X-A", Value: "."} }, `m3u8: date range "a": X-A: "." is no number`},
 		{"a comma without quotes", func(d *m3u8.DateRange) { d.Attributes[0] = m3u8.Attribute{Name: "X-A", Value: "1,2"} }, `write m3u8: "1,2" needs quotes`},
 		{"nothing without quotes", func(d *m3u8.DateRange) { d.Attributes[0] = m3u8.Attribute{Name: "X-A"} }, `write m3u8: "" needs quotes`},
@@ -135,9 +136,41 @@ func TestDateRangeRules(t *testing.T) {
 			checkRules(t, tc.want, m.Append, m.Validate)
 		})
 	}
+	for _, number := range []string{"0", "-1.5", "+1", ".5", "0xAB", "0Xab"} {
+		m := ourMedia()["live.m3u8"]
+		m.DateRanges = []m3u8.DateRange{{ID: "a", Start: at(10, 0, 0, 0), Attributes: []m3u8.Attribute{{Name: "X-A", Value: number}}}}
+		if err := m.Validate(); (err == nil) != (number[0] != '+' && number != "0Xab") {
+			t.Errorf("%s: %v", number, err)
+		}
+	}
 	m := ourMedia()["event.m3u8"]
 	m.DateRanges = []m3u8.DateRange{overlay("a", at(10, 0, 0, 0))}
 	checkRules(t, "m3u8: date ranges, but no segment with a PROGRAM-DATE-TIME", m.Append, m.Validate)
+}
+
+// Parts that may be shorter than 85 % of the part target, §4.4.4.9; the last of a segment may too.
+func TestShortParts(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(short, next *m3u8.Part)
+		want   bool // it may
+	}{
+		{"like the others", func(_, _ *m3u8.Part) {}, false},
+		{"independent", func(short, _ *m3u8.Part) { short.Independent = true }, true},
+		{"a gap", func(short, _ *m3u8.Part) { short.Gap = true }, true},
+		{"a gap behind it", func(_, next *m3u8.Part) { next.Gap = true }, true},
+		{"too long before a gap", func(short, next *m3u8.Part) { short.Duration, next.Gap = 501*ms, true }, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := ourMedia()["low-latency.m3u8"]
+			parts := m.Segments[1].Parts
+			parts[1].Duration, parts[len(parts)-1].Duration = ms, ms
+			tc.change(&parts[1], &parts[2])
+			if err := m.Validate(); (err == nil) != tc.want {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
 }
 
 // Durations stand to the microsecond in a playlist, and rules hold for what stands there.

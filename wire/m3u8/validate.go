@@ -44,7 +44,7 @@ func (m *Media) validateTimes() error {
 	return nil
 }
 
-// validateSegments checks durations (§4.4.3.1, §4.4.4.9) and what a segment that is being made must not have.
+// validateSegments checks durations (§4.4.3.1) and what a segment that is being made must not have.
 func (m *Media) validateSegments() error {
 	target := time.Duration(m.TargetDuration) * time.Second
 	if m.Version() >= 6 {
@@ -70,12 +70,19 @@ func (m *Media) validateSegments() error {
 		case len(s.Parts) > 0 && m.PartTarget == 0:
 			return fmt.Errorf("segment %d has parts, but the playlist no PART-TARGET", number)
 		}
-		for j := range s.Parts {
-			d, most := told(s.Parts[j].Duration), told(m.PartTarget)
-			short := d < most*85/100 && !s.Parts[j].Independent && j < len(s.Parts)-1
-			if d > most || short {
-				return fmt.Errorf("part %d of segment %d lasts %s, not 85 to 100 %% of %s", j, number, d, most)
-			}
+		if err := s.validateParts(told(m.PartTarget)); err != nil {
+			return fmt.Errorf("segment %d: %w", number, err)
+		}
+	}
+	return nil
+}
+
+// validateParts checks the durations of parts, §4.4.4.9.
+func (s *Segment) validateParts(target time.Duration) error {
+	for i, p := range s.Parts {
+		mayBeShort := p.Independent || p.Gap || i == len(s.Parts)-1 || s.Parts[i+1].Gap
+		if d := told(p.Duration); d > target || d < target*85/100 && !mayBeShort {
+			return fmt.Errorf("part %d lasts %s, not 85 to 100 %% of %s", i, d, target)
 		}
 	}
 	return nil
@@ -152,12 +159,13 @@ func (d *DateRange) validate() error {
 	return nil
 }
 
-// isNumber says whether s is a hexadecimal-sequence or a decimal-floating-point.
+// isNumber says whether s is a hexadecimal-sequence or a signed-decimal-floating-point, §4.2.
 func isNumber(s string) bool {
 	if digits, found := strings.CutPrefix(strings.Replace(s, "0X", "0x", 1), "0x"); found {
 		return digits != "" && strings.Trim(digits, "0123456789ABCDEF") == ""
 	}
-	return s != "." && strings.Trim(s, "0123456789.") == "" && strings.Count(s, ".") <= 1
+	s = strings.TrimPrefix(s, "-")
+	return s != "" && s != "." && strings.Trim(s, "0123456789.") == "" && strings.Count(s, ".") <= 1
 }
 
 // millisecond says whether two times are the same in a playlist, but for rounding.
