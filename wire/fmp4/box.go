@@ -1,8 +1,14 @@
 // Package fmp4 writes and reads fragmented MP4 as HLS carries it: an initialization section that describes the tracks, and fragments
 // that hold their samples (ISO/IEC 14496-12; ISO/IEC 23000-19, CMAF, whose fragments these are but for the number of their tracks).
 //
-// It is made for sharing: [Fragment.AppendHeader] writes all but the samples, and [Fragment.AppendPayload] gives those as the slices
-// that they are, so that a part of HLS costs its header and no copy of the media.
+// What is written, in this order:
+//
+//  1. [AppendInit] writes the initialization section; [CodecString] names the tracks' codecs for the multivariant playlist.
+//  2. [NewRun] makes a run of the frames of each track in a part, and a [Fragment] holds the runs and the events.
+//  3. [Fragment.AppendHeader] writes all but the samples, and [Fragment.AppendPayload] gives those as the slices that they are, so that a part
+//     of HLS costs its header and no copy of the media.
+//
+// What is read: [ParseInit], then [Init.ParseFragments] for segments and parts, with their events.
 package fmp4
 
 import (

@@ -18,7 +18,8 @@ import (
 //	  traf, each run: tfhd (default-base-is-moof), tfdt (version 1), trun (version 1)
 //	mdat                        the samples, run after run
 //
-// A fragment that is written may be shared: nothing here writes into it.
+// A fragment that is written may be shared: nothing here writes into it. Events that not all who share it may see are written in front of
+// it, with [Event.Append]; then Styp must be false, since nothing may stand in front of a styp.
 type Fragment struct {
 	Styp     bool    // this is the start of a segment
 	Events   []Event // shown at their own times, which should be within the fragment

@@ -105,6 +105,12 @@ func TestParseFragmentsOfOthers(t *testing.T) {
 			box(t, "sidx", "00") + box(t, "emsg", "00000000") + "00000000" + "66726565" + "0102",
 			[]fmp4.Sample{sample("ab", 100, 0, false)},
 		},
+		{
+			"an event behind the last fragment",
+			box(t, "tfhd", "00020000 00000001") + tfdt + box(t, "trun", "00000001 00000001"+here),
+			box(t, "emsg", "01000000 00015f90 0000000000000000 ffffffff 00000005 6100 00"),
+			[]fmp4.Sample{sample("ab", 100, 0, false)},
+		},
 		{"a track without samples", box(t, "tfhd", "00030000 00000001") + tfdt, "", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 const maxSamples = 1 << 16
 
 // ParseFragments reads a media segment, or some of its fragments: what follows an initialization section. The samples' data are parts of b,
-// not copies. Boxes of other kinds, event messages of version 0 and fragments' boxes that tell nothing of samples are passed over. Errors are
-// [*wire.SyntaxError] where it breaks the format or does not belong to in, [*wire.UnsupportedError] for a fragment of more runs than [MaxTracks]
-// and for more than 65,536 samples in all.
+// not copies. Event messages belong to the fragment behind them. Boxes of other kinds, event messages of version 0 or behind the last fragment,
+// and fragments' boxes that tell nothing of samples are passed over. Errors are [*wire.SyntaxError] where it breaks the format or does not belong
+// to in, [*wire.UnsupportedError] for a fragment of more runs than [MaxTracks] and for more than 65,536 samples in all.
 func (in *Init) ParseFragments(b []byte) ([]Fragment, error) {
 	var fragments []Fragment
 	var next Fragment

@@ -1,4 +1,5 @@
-// Package id3 writes and reads ID3v2.4 tags that hold one text of the user's own: how HLS carries timed metadata.
+// Package id3 writes and reads ID3v2.4 tags that hold one text of the user's own: how HLS carries timed metadata. The tag is the data of an
+// event message (ID3v2.4.0 main structure and native frames; "Timed Metadata for HTTP Live Streaming" of Apple).
 package id3
 
 import (

@@ -3,6 +3,15 @@
 // A value says what its playlist says. Append writes it and fails only for what no playlist can hold; Validate says which rules it breaks
 // besides, for who writes. Both give no more than one fault, the first.
 //
+// A live playlist that goes on, in this order:
+//
+//  1. The last [Segment] is being made: each new [Part] is added to it, and a [PreloadHint] names the next one.
+//  2. It is done: it gets its URI and Duration, and another begins behind it.
+//  3. [Media.Slide] removes the first segments.
+//  4. [Media.Append] answers requests, of [Media.Delta] those with _HLS_skip.
+//
+// What is read: [ParseMedia] or [ParseMultivariant], as [IsMultivariant] says.
+//
 // In a playlist durations are rounded to the microsecond, dates to the millisecond and in UTC; rules hold for what stands there.
 package m3u8
 
