@@ -70,7 +70,7 @@ type Log struct {
 type Limits struct {
 	DestinationsPerStream int // 1 to 512, default 64
 	Streams               int // 1 to 1000, default 200
-	UnauthenticatedPerIP  int // connections before a key was accepted, per address, 1 to 4096, default 64
+	UnauthenticatedPerIP  int // RTMP and RTSP connections that do not publish or play yet, per address, 1 to 4096, default 64
 	Unauthenticated       int // the same for all addresses together, 1 to 16384 and at least that per IP, default 1024; about 9 KiB each
 }
 

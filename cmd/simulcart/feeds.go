@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/ingest"
 	rtspout "github.com/simulcart/simulcart/outputs/rtsp"
 	"github.com/simulcart/simulcart/relay"
 )
@@ -12,7 +13,14 @@ import (
 // rtsp makes the server of one listener.
 func (n *node) rtsp(secure bool) *rtspout.Server {
 	return &rtspout.Server{
-		Registry: n.controller.Registry, Secure: secure, Log: n.log,
+		Registry: n.controller.Registry, Secure: secure, Log: n.log, Lobby: n.rtmp.Lobby,
+		Crowded: func(evicted bool) {
+			why := ingest.RefusedCrowd
+			if evicted {
+				why = ingest.RefusedEvicted
+			}
+			n.rtmp.Refusals.Count(why)
+		},
 		Stream: func(name string) (*relay.Stream, bool) {
 			s := n.hub.Stream(name)
 			return s, s.Snapshot().Live

@@ -61,7 +61,7 @@ func newNode(c *config.Config, log *slog.Logger) (*node, error) {
 	}
 	n.rtmp = &rtmpin.Server{
 		Gate: n.gate, Registry: registry, Log: log, Play: player(hub, n.controller), Refusals: refusals,
-		Lobby: rtmpin.Lobby{PerAddress: c.Limits.UnauthenticatedPerIP, InAll: c.Limits.Unauthenticated},
+		Lobby: &access.Lobby{PerAddress: c.Limits.UnauthenticatedPerIP, InAll: c.Limits.Unauthenticated},
 	}
 	n.web = &web.Server{
 		Source: n.controller, Overlays: n.controller, Access: registry,

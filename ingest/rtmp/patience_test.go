@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/ingest"
 	rtmp "github.com/simulcart/simulcart/wire/rtmp"
 )
@@ -284,7 +285,7 @@ func TestLongPublish(t *testing.T) {
 func TestLobby(t *testing.T) {
 	t.Run("the 65th from one address", func(t *testing.T) {
 		onFakeClock(t, func(r *rig, l *pipes) {
-			for i := range defaultPerAddress {
+			for i := range access.DefaultPerAddress {
 				defer l.dial(fmt.Sprintf("192.0.2.1:%d", 1000+i)).Close()
 			}
 			began := time.Now()
@@ -316,7 +317,7 @@ func TestLobby(t *testing.T) {
 	t.Run("one more than 1,024 drops the oldest", func(t *testing.T) {
 		onFakeClock(t, func(r *rig, l *pipes) {
 			var all []net.Conn
-			for i := range defaultInAll {
+			for i := range access.DefaultInAll {
 				all = append(all, l.dial(fmt.Sprintf("192.0.2.%d:%d", i%250, 1000+i)))
 			}
 			synctest.Wait()
@@ -329,36 +330,19 @@ func TestLobby(t *testing.T) {
 				_ = nc.Close()
 			}
 			synctest.Wait()
-			if got := strings.Count(r.log.all(), errEvicted.Error()); got != 1 || time.Since(began) != time.Second {
+			if got := strings.Count(r.log.all(), access.ErrEvicted.Error()); got != 1 || time.Since(began) != time.Second {
 				r.Errorf("%d were dropped, want 1", got)
 			}
 		})
 	})
 	t.Run("loopback is exempt from the bound of one address", func(t *testing.T) {
 		onFakeClock(t, func(r *rig, l *pipes) {
-			for range 2 * defaultPerAddress {
+			for range 2 * access.DefaultPerAddress {
 				nc := l.dial("[::ffff:127.0.0.1]:5")
 				defer nc.Close()
 				r.shake(nc)
 			}
 		})
-	})
-	t.Run("a place is given back once", func(t *testing.T) {
-		lobby := Lobby{PerAddress: 1}
-		ours, theirs := net.Pipe()
-		defer ours.Close()
-		p, err := lobby.enter(end{theirs, "192.0.2.1:5"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := lobby.enter(end{theirs, "192.0.2.1:6"}); err == nil {
-			t.Error("a second one from the address was let in")
-		}
-		p.leave()
-		p.leave()
-		if _, err := lobby.enter(end{theirs, "192.0.2.1:7"}); err != nil || p.evicted() {
-			t.Errorf("after the first has left: %v", err)
-		}
 	})
 }
 

@@ -44,7 +44,7 @@ func newRig(t *testing.T) *rig {
 	for _, name := range []string{"maria", "open"} {
 		r.gate.Configure(name, ingest.Options{Hold: time.Minute})
 	}
-	r.server = &Server{Gate: r.gate, Registry: registry, Log: log, Refusals: &ingest.Refusals{}}
+	r.server = &Server{Gate: r.gate, Registry: registry, Log: log, Lobby: &access.Lobby{}, Refusals: &ingest.Refusals{}}
 	return r
 }
 

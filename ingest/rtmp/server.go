@@ -50,14 +50,21 @@ type Server struct {
 	// Play serves an authorised player, under a partner's contract where one is named: it accepts the request, and returns when the
 	// player is gone and conn is closed.
 	Play  func(ctx context.Context, stream, partner string, conn *rtmp.Conn, r *rtmp.Request) error
-	Lobby Lobby // bounds those who have not shown a key
+	Lobby *access.Lobby // bounds those who have not shown a key; nil: one of its own
 	// Refusals counts who was not let in; nil: nobody counts.
 	Refusals *ingest.Refusals
+
+	once sync.Once
 }
 
 // Serve takes connections from l until ctx ends, then closes l and all connections and returns nil once they are gone. With
 // secure set it speaks TLS.
 func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) error {
+	s.once.Do(func() {
+		if s.Lobby == nil {
+			s.Lobby = &access.Lobby{}
+		}
+	})
 	var all sync.WaitGroup
 	defer all.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -82,7 +89,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 			}
 			continue
 		}
-		place, err := s.Lobby.enter(nc)
+		place, err := s.Lobby.Enter(nc)
 		if err != nil {
 			_ = nc.Close()
 			s.refused(ingest.RefusedCrowd)
@@ -94,14 +101,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 }
 
 // connection serves one connection to its end. Its errors are logged here, once.
-func (s *Server) connection(ctx context.Context, nc net.Conn, place *place, secure *tls.Config) {
+func (s *Server) connection(ctx context.Context, nc net.Conn, place *access.Place, secure *tls.Config) {
 	log := s.Log.With("remote", nc.RemoteAddr().String())
-	defer place.leave()
+	defer place.Leave()
 	defer nc.Close()
 	raw := nc
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	settle := func() { // whoever is let in ends in order when ctx does
-		place.leave()
+		place.Leave()
 		stop()
 	}
 	defer stop()
@@ -121,8 +128,8 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, place *place, secu
 	}
 	conn, request, err := open(nc, start)
 	if err != nil {
-		if place.evicted() {
-			err = errEvicted
+		if place.Evicted() {
+			err = access.ErrEvicted
 		}
 		why := refusalOf(err)
 		s.refused(why)
@@ -233,7 +240,7 @@ func refusalOf(err error) ingest.Refusal {
 		status      *rtmp.StatusError
 	)
 	switch {
-	case errors.Is(err, errEvicted):
+	case errors.Is(err, access.ErrEvicted):
 		return ingest.RefusedEvicted
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ingest.RefusedSlow

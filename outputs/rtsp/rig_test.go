@@ -58,6 +58,8 @@ type rig struct {
 	log      bytes.Buffer
 	logging  sync.Mutex
 	dials    chan net.Conn
+	lobby    access.Lobby
+	crowded  chan bool // evicted, or not let in
 }
 
 // Write is the log's.
@@ -80,7 +82,7 @@ func (r *rig) logged(text string) {
 func on(t *testing.T, test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, dials: make(chan net.Conn)}
+		r := &rig{T: t, dials: make(chan net.Conn), crowded: make(chan bool, 1)}
 		hub, registry := &relay.Hub{}, &access.Registry{}
 		registry.Replace(map[string]access.Grant{"maria": {Key: access.DigestOf("maria-key")}})
 		r.contract = access.Contract{
@@ -93,7 +95,7 @@ func on(t *testing.T, test func(r *rig)) {
 		registry.SetContracts([]access.Contract{r.contract, other})
 		r.stream = hub.Stream("maria")
 		r.server = &Server{
-			Registry: registry, Log: slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Registry: registry, Lobby: &r.lobby, Crowded: func(evicted bool) { r.crowded <- evicted }, Log: slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			Stream: func(name string) (*relay.Stream, bool) { return hub.Stream(name), hub.Stream(name).Snapshot().Live },
 			Feed: func(_, partner string) (Feed, bool) {
 				return Feed{Output: "feed:rtsp:" + partner, View: &overlay.View{Currency: "USD"}, Carried: &r.carried}, true
@@ -195,9 +197,11 @@ type caller struct {
 	auth    string // the Authorization header; empty: none
 }
 
-func (r *rig) dial() *caller {
+func (r *rig) dial() *caller { return r.dialFrom("192.0.2.1:5") }
+
+func (r *rig) dialFrom(from address) *caller {
 	ours, theirs := net.Pipe()
-	r.dials <- end{theirs, "192.0.2.1:5"}
+	r.dials <- end{theirs, from}
 	return &caller{Conn: wire.NewConn(ours), r: r, nc: ours}
 }
 

@@ -27,9 +27,7 @@ const (
 	stuckAfter   = 10 * time.Second // a client that takes nothing
 	farewellTime = time.Second      // for what is said last
 
-	mostOpening    = 1024 // connections that have not come to PLAY
-	mostOpeningFor = 64   // of them, for one address; loopback is exempt
-	mostRefusals   = 8    // answers of 401 on one connection
+	mostRefusals = 8 // answers of 401 on one connection
 )
 
 // Feed is a stream as one client may have it.
@@ -50,11 +48,12 @@ type Server struct {
 	Feed     func(stream, partner string) (Feed, bool) // false: it is not known
 	Timeout  time.Duration                             // of a session whose client gives no sign; 0: 60 s
 	Secure   bool                                      // the listener is behind TLS, so that Basic may be offered
+	Lobby    *access.Lobby                             // bounds those who have not come to PLAY; nil: one of its own
+	Crowded  func(evicted bool)                        // counts who lost a place in the lobby, or got none; nil: nobody does
 	Log      *slog.Logger
 
-	once  sync.Once
-	auth  wire.Auth
-	lobby lobby
+	once sync.Once
+	auth wire.Auth
 
 	mu    sync.Mutex
 	bases map[string]uint32 // RTP timestamp of media time 0, by stream
@@ -62,7 +61,12 @@ type Server struct {
 
 // Serve answers all who connect to l until ctx ends, and returns when all of them are gone. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	s.once.Do(func() { s.auth.Basic = s.Secure })
+	s.once.Do(func() {
+		s.auth.Basic = s.Secure
+		if s.Lobby == nil {
+			s.Lobby = &access.Lobby{}
+		}
+	})
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	var clients sync.WaitGroup
 	defer clients.Wait()
@@ -87,17 +91,23 @@ func (s *Server) serve(ctx context.Context, nc net.Conn) {
 	peer, _, _ := net.SplitHostPort(nc.RemoteAddr().String())
 	log := s.Log.With("remote", nc.RemoteAddr().String())
 	defer nc.Close()
-	leave, ok := s.lobby.enter(peer)
-	if !ok {
-		log.Warn("connection refused, too many have not come to play")
+	place, err := s.Lobby.Enter(nc)
+	if err != nil {
+		s.crowded(false)
+		log.Warn("connection refused", "err", err)
 		return
 	}
+	defer place.Leave()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := &client{server: s, conn: wire.NewConn(nc), nc: nc, peer: peer, log: log, settle: leave, began: time.Now()}
+	c := &client{server: s, conn: wire.NewConn(nc), nc: nc, peer: peer, log: log, settle: place.Leave, began: time.Now()}
 	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
-	err := c.run(ctx)
-	leave()
+	err = c.run(ctx)
+	if place.Evicted() {
+		s.crowded(true)
+		err = access.ErrEvicted
+	}
+	place.Leave()
 	c.stop()
 	switch {
 	case err == nil, ctx.Err() != nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
@@ -135,32 +145,8 @@ func random32() uint32 {
 	return binary.BigEndian.Uint32(b[:])
 }
 
-// lobby counts connections that have not come to PLAY.
-type lobby struct {
-	mu  sync.Mutex
-	all int
-	by  map[string]int // by address
-}
-
-// enter lets a connection in, where there is room; leave may be called more than once.
-func (l *lobby) enter(peer string) (leave func(), ok bool) {
-	ip := net.ParseIP(peer)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.all >= mostOpening || l.by[peer] >= mostOpeningFor && !ip.IsLoopback() {
-		return nil, false
+func (s *Server) crowded(evicted bool) {
+	if s.Crowded != nil {
+		s.Crowded(evicted)
 	}
-	if l.by == nil {
-		l.by = make(map[string]int)
-	}
-	l.all++
-	l.by[peer]++
-	return sync.OnceFunc(func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.all--
-		if l.by[peer]--; l.by[peer] == 0 {
-			delete(l.by, peer)
-		}
-	}), true
 }

@@ -406,15 +406,47 @@ func TestHostile(t *testing.T) {
 		if took := guessing.ends(); took != 0 {
 			t.Errorf("a client that guesses may stay for %v", took)
 		}
-		synctest.Wait()
-		for range mostOpeningFor {
-			defer r.dial().Close()
+	})
+}
+
+// Those who have not come to PLAY are bounded: one too many from an address is sent away, one too many in all drops the oldest.
+// Who plays does not count.
+func TestCrowd(t *testing.T) {
+	on(t, func(r *rig) {
+		r.lobby.PerAddress, r.lobby.InAll = 2, 3
+		r.begin()
+		r.write(video, 0, true, picture(true, 100))
+		for range 2 {
+			c := r.dial()
+			c.auth = basic("tsl")
+			c.ready()
+			c.want(wire.StatusOK, "PLAY", home)
+			c.packets(1)
+			defer c.Close()
 		}
+		began := time.Now()
+		one, two := r.dial(), r.dial()
 		synctest.Wait()
-		if took := r.dial().ends(); took != 0 {
-			t.Errorf("one connection too many stays for %v", took)
+		r.dial().ends()
+		if <-r.crowded {
+			t.Error("the third from one address is said to be evicted")
 		}
-		r.logged("too many")
+		r.logged("2 connections from this address")
+		others := r.dialFrom("127.0.0.1:5")
+		synctest.Wait()
+		others2 := r.dialFrom("127.0.0.1:6")
+		one.ends()
+		if !<-r.crowded {
+			t.Error("the oldest is said to be refused")
+		}
+		r.logged("the oldest was dropped")
+		for _, c := range []*caller{two, others, others2} {
+			c.want(wire.StatusOK, "OPTIONS", "*")
+			_ = c.Close()
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %v", took)
+		}
 	})
 }
 

@@ -1,4 +1,4 @@
-package rtmp
+package access
 
 import (
 	"cmp"
@@ -12,32 +12,33 @@ import (
 
 // Bounds of the lobby where none are given.
 const (
-	defaultPerAddress = 64
-	defaultInAll      = 1024
+	DefaultPerAddress = 64
+	DefaultInAll      = 1024
 )
 
-var errEvicted = errors.New("too many connections wait to show a key: the oldest was dropped")
+// ErrEvicted is the end of a connection that lost its place in the [Lobby].
+var ErrEvicted = errors.New("too many connections wait to be let in: the oldest was dropped")
 
-// Lobby bounds the connections that have not shown a key. The zero value has the default bounds.
+// Lobby bounds the connections that have not shown what they may, over all protocols that share it. The zero value has the default bounds.
 type Lobby struct {
 	PerAddress int // from one address, loopback exempt; 0 means 64
 	InAll      int // 0 means 1,024; one more drops the oldest
 
 	mu      sync.Mutex
-	waiting []*place // oldest first
+	waiting []*Place // oldest first
 }
 
-// place is one connection's place in the lobby.
-type place struct {
+// Place is one connection's place in the lobby.
+type Place struct {
 	lobby   *Lobby
 	conn    net.Conn
 	address netip.Addr
 	dropped bool // for a newer one; guarded by lobby.mu
 }
 
-// enter takes a connection in, or refuses it.
-func (l *Lobby) enter(conn net.Conn) (*place, error) {
-	p := &place{lobby: l, conn: conn, address: addressOf(conn)}
+// Enter takes a connection in, or refuses it. For it the oldest one may lose its place, and is closed.
+func (l *Lobby) Enter(conn net.Conn) (*Place, error) {
+	p := &Place{lobby: l, conn: conn, address: addressOf(conn)}
 	oldest, err := l.add(p)
 	if oldest != nil {
 		_ = oldest.conn.Close()
@@ -46,13 +47,13 @@ func (l *Lobby) enter(conn net.Conn) (*place, error) {
 }
 
 // add gives p a place; oldest is the one that lost its own for it.
-func (l *Lobby) add(p *place) (oldest *place, err error) {
+func (l *Lobby) add(p *Place) (oldest *Place, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if most := cmp.Or(l.PerAddress, defaultPerAddress); !p.address.IsLoopback() && l.countLocked(p.address) >= most {
-		return nil, fmt.Errorf("%d connections from this address wait to show a key already", most)
+	if most := cmp.Or(l.PerAddress, DefaultPerAddress); !p.address.IsLoopback() && l.countLocked(p.address) >= most {
+		return nil, fmt.Errorf("%d connections from this address wait to be let in already", most)
 	}
-	if len(l.waiting) >= cmp.Or(l.InAll, defaultInAll) {
+	if len(l.waiting) >= cmp.Or(l.InAll, DefaultInAll) {
 		oldest = l.waiting[0]
 		oldest.dropped = true
 		l.waiting = slices.Delete(l.waiting, 0, 1)
@@ -71,8 +72,8 @@ func (l *Lobby) countLocked(address netip.Addr) (n int) {
 	return n
 }
 
-// leave gives the place back; it is idempotent.
-func (p *place) leave() {
+// Leave gives the place back; it is idempotent.
+func (p *Place) Leave() {
 	p.lobby.mu.Lock()
 	defer p.lobby.mu.Unlock()
 	if i := slices.Index(p.lobby.waiting, p); i >= 0 {
@@ -80,8 +81,8 @@ func (p *place) leave() {
 	}
 }
 
-// evicted says whether the connection was dropped for a newer one.
-func (p *place) evicted() bool {
+// Evicted says whether the connection was dropped for a newer one.
+func (p *Place) Evicted() bool {
 	p.lobby.mu.Lock()
 	defer p.lobby.mu.Unlock()
 	return p.dropped
