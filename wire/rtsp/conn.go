@@ -102,14 +102,14 @@ func (c *Conn) readText() (Message, error) {
 		if r.Status, r.Reason, err = parseStatusLine(line, start); err != nil {
 			return nil, err
 		}
-		r.Header, r.Body, err = c.readRest()
+		r.Header, r.Body, err = c.readRest(start)
 		return message(r, err)
 	}
 	r := &Request{}
 	if r.Method, r.URL, err = parseRequestLine(line, start); err != nil {
 		return nil, err
 	}
-	r.Header, r.Body, err = c.readRest()
+	r.Header, r.Body, err = c.readRest(start)
 	return message(r, err)
 }
 
@@ -121,8 +121,8 @@ func message(m Message, err error) (Message, error) {
 	return m, nil
 }
 
-// readRest reads header and body.
-func (c *Conn) readRest() (h Header, body []byte, err error) {
+// readRest reads header and body of a message that began at an offset.
+func (c *Conn) readRest(begin int64) (h Header, body []byte, err error) {
 	for {
 		start := c.offset
 		line, err := c.readLine(maxField, LimitField, "header field too long")
@@ -134,6 +134,9 @@ func (c *Conn) readRest() (h Header, body []byte, err error) {
 		}
 		if len(h) == maxFields {
 			return nil, nil, &LimitError{Limit: LimitFields, Offset: start, Seen: maxFields + 1, Max: maxFields, Msg: "too many header fields"}
+		}
+		if size := c.offset - begin; size > maxHeader {
+			return nil, nil, &LimitError{Limit: LimitHeader, Offset: start, Seen: size, Max: maxHeader, Msg: "header too large"}
 		}
 		f, err := parseField(line, start)
 		if err != nil {

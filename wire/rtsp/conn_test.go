@@ -168,6 +168,9 @@ func TestLimits(t *testing.T) {
 		{LimitRequestLine, "request_line", func(more int) string { return "RTSP/1.0 200 " + x(2048-len("RTSP/1.0 200 ")+more) + "\n\n" }, 2048, 414},
 		{LimitField, "header_size", func(more int) string { return "PLAY * RTSP/1.0\r\nA: " + x(4096-len("A: ")+more) + "\r\n\r\n" }, 4096, 400},
 		{LimitFields, "headers", func(more int) string { return "PLAY * RTSP/1.0\r\n" + strings.Repeat("A: b\r\n", 64+more) + "\r\n" }, 64, 400},
+		{LimitHeader, "header_total", func(more int) string {
+			return "PLAY * RTSP/1.0\r\n" + strings.Repeat("A: "+x(4093)+"\r\n", 3) + "A: " + x(16384-17-3*4098-5+more) + "\r\n\r\n"
+		}, 16384, 400},
 		{LimitBody, "body_size", func(more int) string {
 			return "PLAY * RTSP/1.0\r\nContent-Length: 6553" + string(rune('6'+more)) + "\r\n\r\n" + x(65536+more)
 		}, 65536, 413},

@@ -55,6 +55,9 @@ func FuzzMessages(f *testing.F) {
 		if errs[0] != errs[1] || !reflect.DeepEqual(all[0], all[1]) {
 			t.Fatalf("at once %d messages and %q, in pieces %d and %q", len(all[0]), errs[0], len(all[1]), errs[1])
 		}
+		if len(b) > maxField {
+			return // what is written may have a few bytes more, and go over a bound
+		}
 		var written []byte
 		for _, m := range all[0] {
 			switch m := m.(type) {

@@ -7,6 +7,7 @@ const (
 	maxFirstLine = 2 << 10  // bytes of a request line or status line
 	maxField     = 4 << 10  // bytes of a header field
 	maxFields    = 64       // fields of a header
+	maxHeader    = 16 << 10 // bytes of all lines of a header, the first line among them, with their ends
 	maxBody      = 64 << 10 // bytes
 	maxMedia     = 16       // media sections of a session description
 	maxFrame     = 1<<16 - 1
@@ -21,6 +22,7 @@ const (
 	LimitRequestLine Limit = iota // of responses, too
 	LimitField
 	LimitFields
+	LimitHeader
 	LimitBody
 	LimitMedia
 	LimitPort
@@ -35,6 +37,8 @@ func (l Limit) String() string {
 		return "header_size"
 	case LimitFields:
 		return "headers"
+	case LimitHeader:
+		return "header_total"
 	case LimitBody:
 		return "body_size"
 	case LimitMedia:
