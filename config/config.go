@@ -31,6 +31,7 @@ type Config struct {
 	RTMPS                    TLSListener        // RTMP behind TLS; default off, :1936 where the section is there
 	RTSP                     Listener           // RTSP, feeds; default off
 	RTSPS                    TLSListener        // the same behind TLS; default off
+	HLS                      HLS                //
 	HTTP                     Listener           // status page and API; default :8080
 	HTTPS                    TLSListener        // the same behind TLS, with HTTP/2; default off, :8443 where the section is there
 	Metrics                  Listener           // /metrics, /healthz, /readyz; default 127.0.0.1:9464
@@ -58,6 +59,17 @@ type TLSListener struct {
 	Listen string // as in [Listener]
 	Cert   string // path of the PEM certificate chain; "" only where Listen is off
 	Key    string // path of the PEM private key; "" only where Listen is off
+}
+
+// HLS says how streams are packaged for feeds over HTTP.
+type HLS struct {
+	Segment   time.Duration // wish for the length of a segment, 1 to 10 s, default 2 s: the next key frame ends it
+	Part      time.Duration // wish for the length of a part, 100 ms to 1 s, default 200 ms
+	Window    time.Duration // that playlists list, 10 s to 30 min, default 30 s; what is older than 1 min lies on disk
+	Folder    string        // for that; "": the system's temporary folder
+	Always    bool          // segments are made whether somebody asks or not
+	AudioOnly bool          // a second playlist has the sound alone
+	Origins   []string      // of web pages that may load streams; "*": all
 }
 
 // Log says what is logged and how.
@@ -118,6 +130,7 @@ const maxFile = 4 << 20
 func Default() *Config {
 	return &Config{
 		RTMP:    Listener{Listen: ":1935"},
+		HLS:     HLS{Segment: 2 * time.Second, Part: 200 * time.Millisecond, Window: 30 * time.Second},
 		HTTP:    Listener{Listen: ":8080"},
 		Metrics: Listener{Listen: "127.0.0.1:9464"},
 		Limits:  Limits{DestinationsPerStream: 64, Streams: 200, UnauthenticatedPerIP: 64, Unauthenticated: 1024},

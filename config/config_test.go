@@ -115,6 +115,7 @@ func TestParseEveryKey(t *testing.T) {
 rtmp: {listen: off}
 rtmps: {cert: server.crt, key: server.key}
 http: {listen: "[::1]:0"}
+hls: {segment: 4s, part: 1s, window: 30m, folder: keys, always: true, audio_only: true, origins: ["https://shop.example.com:8443", "*"]}
 metrics: {listen: "localhost:0"}
 log: {level: debug, format: json}
 debug: true
@@ -143,7 +144,11 @@ streams:
 		t.Fatal(err)
 	}
 	want := &Config{
-		RTMPS:   TLSListener{Listen: ":1936", Cert: filepath.Join(dir, "server.crt"), Key: filepath.Join(dir, "server.key")},
+		RTMPS: TLSListener{Listen: ":1936", Cert: filepath.Join(dir, "server.crt"), Key: filepath.Join(dir, "server.key")},
+		HLS: HLS{
+			Segment: 4 * time.Second, Part: time.Second, Window: 30 * time.Minute, Folder: filepath.Join(dir, "keys"),
+			Always: true, AudioOnly: true, Origins: []string{"https://shop.example.com:8443", "*"},
+		},
 		HTTP:    Listener{Listen: "[::1]:0"},
 		Metrics: Listener{Listen: "localhost:0"},
 		Log:     Log{Level: slog.LevelDebug, Format: JSON},

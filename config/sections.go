@@ -17,6 +17,7 @@ func (r *reader) config(v value, c *Config) {
 		"rtmps":                      func(v value) { r.tlsListener(v, &c.RTMPS, ":1936") },
 		"rtsp":                       func(v value) { r.offListener(v, &c.RTSP, ":8554") },
 		"rtsps":                      func(v value) { r.tlsListener(v, &c.RTSPS, ":8322") },
+		"hls":                        func(v value) { r.hls(v, &c.HLS) },
 		"http":                       func(v value) { r.listener(v, &c.HTTP) },
 		"https":                      func(v value) { r.tlsListener(v, &c.HTTPS, ":8443") },
 		"tokens":                     r.tokens(c),

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
 )
 
@@ -52,7 +51,7 @@ type showcase struct {
 	timeline *overlay.Timeline
 
 	feeding sync.Mutex
-	feeds   map[feedKey]*outputs.Carried
+	feeds   map[feedKey]*feedCounts
 }
 
 // of finds a stream's showcase; nil where there is none.

@@ -17,6 +17,13 @@ type Feed struct {
 	Output  string           // the name of its readers
 	View    *overlay.View    // of overlay states
 	Carried *outputs.Carried // where it counts them
+	Served  *outputs.Served  // where a feed over HTTP counts what it serves
+}
+
+// feedCounts is where a feed counts.
+type feedCounts struct {
+	carried outputs.Carried
+	served  outputs.Served
 }
 
 // feedKey is a protocol and a partner, "" for all who have no contract.
@@ -43,18 +50,19 @@ func (c *Controller) Feed(stream, partner string, over access.Protocol) (Feed, b
 	}
 	view := c.snapshot().Partners[partner].View
 	key := feedKey{over, partner}
-	return Feed{Output: key.String(), View: &view, Carried: s.feed(key)}, true
+	counts := s.feed(key)
+	return Feed{Output: key.String(), View: &view, Carried: &counts.carried, Served: &counts.served}, true
 }
 
-// feed gives where a feed counts overlay states.
-func (s *showcase) feed(key feedKey) *outputs.Carried {
+// feed gives where a feed counts.
+func (s *showcase) feed(key feedKey) *feedCounts {
 	s.feeding.Lock()
 	defer s.feeding.Unlock()
 	if s.feeds == nil {
-		s.feeds = make(map[feedKey]*outputs.Carried)
+		s.feeds = make(map[feedKey]*feedCounts)
 	}
 	if s.feeds[key] == nil {
-		s.feeds[key] = &outputs.Carried{}
+		s.feeds[key] = &feedCounts{}
 	}
 	return s.feeds[key]
 }
@@ -63,6 +71,7 @@ func (s *showcase) feed(key feedKey) *outputs.Carried {
 var carriages = map[access.Protocol]outputs.Carriage{
 	access.RTMP: outputs.CarriesSEI | outputs.CarriesAMF,
 	access.RTSP: outputs.CarriesSEI,
+	access.HLS:  outputs.CarriesSEI | outputs.CarriesID3 | outputs.CarriesRange,
 }
 
 // feedsOf tells of a stream's feeds that were ever pulled.
@@ -71,19 +80,46 @@ func (s *showcase) feedsOf(stream *relay.Stream) []FeedStatus {
 	feeds := maps.Clone(s.feeds)
 	s.feeding.Unlock()
 	list := make([]FeedStatus, 0, len(feeds))
-	for key, carried := range feeds {
-		n := stream.Counters(key.String())
+	for key, counts := range feeds {
+		n, served := stream.Counters(key.String()), counts.served.Status()
+		if key.over == access.HLS { // whose one reader makes the segments, for all
+			n = stream.Counters(key.over.String())
+			n.Readers, n.Bytes, n.Frames = served.Viewers, served.Bytes, served.Frames
+		}
 		list = append(list, FeedStatus{
 			Protocol: key.over.String(), Partner: key.partner,
 			Readers: n.Readers, Bytes: n.Bytes, Frames: n.Frames, LagSeconds: n.Lag.Seconds(),
 			Skipped:  map[string]uint64{"late": n.SkippedLate, "gone": n.SkippedGone},
-			Overlays: carriedOf(carriages[key.over], carried),
+			Overlays: carriedOf(carriages[key.over], &counts.carried),
 		})
 	}
 	slices.SortFunc(list, func(a, b FeedStatus) int {
 		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Partner, b.Partner))
 	})
 	return list
+}
+
+// Packager tells what is made of a stream for HLS; false where nothing ever was.
+type Packager func(stream string) (outputs.PackagedStatus, bool)
+
+// packaged tells what is made of a stream for HLS; nil where nothing ever was.
+func (c *Controller) packaged(stream string) *PackagedStatus {
+	if c.Packaged == nil {
+		return nil
+	}
+	n, ever := c.Packaged(stream)
+	if !ever {
+		return nil
+	}
+	st := &PackagedStatus{
+		Active: n.Active, Segments: n.Segments, Parts: n.Parts, SegmentSeconds: n.SegmentSeconds, PartSeconds: n.PartSeconds,
+		TargetSeconds: n.Target.Seconds(), PartTargetSeconds: n.PartTarget.Seconds(), AgeSeconds: n.Age.Seconds(), WindowSeconds: n.Window.Seconds(),
+		MemoryBytes: n.Memory, DiskBytes: n.Disk, Held: n.Held, Requests: []PackagedRequests{},
+	}
+	for _, r := range n.Requests {
+		st.Requests = append(st.Requests, PackagedRequests(r))
+	}
+	return st
 }
 
 // feedsRefused tells who was refused what, and why.

@@ -43,6 +43,7 @@ func (c *Controller) Stream(id string) (StreamStatus, bool) {
 	st := StreamStatus{ID: id, Feeds: []FeedStatus{}, State: g.State.String(), Tracks: tracksOf(&g, facts), Advice: advice(facts), Ingest: countersOf(&g)}
 	if of := c.shop.of(id); of != nil {
 		st.Overlays, st.Feeds = of.status(), of.feedsOf(stream)
+		st.HLS = c.packaged(id)
 	}
 	if g.Session != "" {
 		st.Session = sessionOf(&g, stream)
@@ -160,11 +161,22 @@ func (s *showcase) status() OverlayStatus {
 // carriedOf tells what an output carried.
 func carriedOf(carriage outputs.Carriage, c *outputs.Carried) CarriedStatus {
 	n := c.Status()
+	by := map[outputs.Carriage]outputs.Copies{outputs.CarriesSEI: n.SEI, outputs.CarriesAMF: n.AMF}
+	if carriage&outputs.CarriesID3 != 0 {
+		by = map[outputs.Carriage]outputs.Copies{outputs.CarriesSEI: n.SEI, outputs.CarriesID3: n.ID3, outputs.CarriesRange: n.Range}
+	}
+	count := func(what func(outputs.Copies) uint64) map[string]uint64 {
+		counts := make(map[string]uint64, len(by))
+		for one, copies := range by {
+			counts[one.String()] = what(copies)
+		}
+		return counts
+	}
 	return CarriedStatus{
 		Carriage: carriage.String(), Seq: n.Seq,
-		States:  map[string]uint64{"sei": n.SEI.States, "amf": n.AMF.States},
-		Repeats: map[string]uint64{"sei": n.SEI.Repeats, "amf": n.AMF.Repeats},
-		Bytes:   map[string]uint64{"sei": n.SEI.Bytes, "amf": n.AMF.Bytes},
+		States:  count(func(c outputs.Copies) uint64 { return c.States }),
+		Repeats: count(func(c outputs.Copies) uint64 { return c.Repeats }),
+		Bytes:   count(func(c outputs.Copies) uint64 { return c.Bytes }),
 		Reduced: map[string]uint64{
 			"no_price": uint64(n.NoPrice), "other_lang": uint64(n.OtherLang), "shortened": uint64(n.Shortened), "no_params": uint64(n.NoParams),
 			"no_meta": uint64(n.NoMeta), "dropped": uint64(n.Dropped), "unreadable": uint64(n.Unreadable),

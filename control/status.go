@@ -29,6 +29,7 @@ type StreamStatus struct {
 	Overlays     OverlayStatus       `json:"overlays"`
 	Destinations []DestinationStatus `json:"destinations"`
 	Feeds        []FeedStatus        `json:"feeds" doc:"those that were ever pulled"`
+	HLS          *PackagedStatus     `json:"hls,omitempty" doc:"absent where the stream was never pulled over HLS"`
 }
 
 // SessionStatus is one publish of a stream, from its acceptance to its end; encoder reconnects within the hold window
@@ -102,6 +103,30 @@ type FeedStatus struct {
 	Overlays   CarriedStatus     `json:"overlays"`
 }
 
+// PackagedStatus is what is made of a stream for HLS. The counters count since the process started.
+type PackagedStatus struct {
+	Active            bool               `json:"active" doc:"segments are being made"`
+	Segments          uint64             `json:"segments" doc:"that were made"`
+	Parts             uint64             `json:"parts" doc:"that were made"`
+	SegmentSeconds    float64            `json:"segment_seconds" doc:"of all segments together"`
+	PartSeconds       float64            `json:"part_seconds" doc:"of all parts together"`
+	TargetSeconds     float64            `json:"target_seconds" doc:"EXT-X-TARGETDURATION; 0 while there is no playlist"`
+	PartTargetSeconds float64            `json:"part_target_seconds"`
+	AgeSeconds        float64            `json:"age_seconds" doc:"since the playlist changed"`
+	WindowSeconds     float64            `json:"window_seconds" doc:"that the playlist lists"`
+	MemoryBytes       int64              `json:"memory_bytes" doc:"of media in memory"`
+	DiskBytes         int64              `json:"disk_bytes" doc:"of media on disk"`
+	Held              int                `json:"held" doc:"requests that wait"`
+	Requests          []PackagedRequests `json:"requests"`
+}
+
+// PackagedRequests counts requests for one kind of resource with one answer.
+type PackagedRequests struct {
+	Resource string `json:"resource" enum:"index,playlist,init,segment,part,other"`
+	Status   int    `json:"status" doc:"of HTTP; 499: the client left before"`
+	Count    uint64 `json:"count"`
+}
+
 // PartnerStatus is a partner's contract.
 type PartnerStatus struct {
 	Name           string            `json:"name"`
@@ -119,9 +144,9 @@ type PartnerStatus struct {
 
 // CarriedStatus is what one output carried of the overlay states.
 type CarriedStatus struct {
-	Carriage string            `json:"carriage" enum:"off,sei,amf,sei+amf"`
+	Carriage string            `json:"carriage" enum:"off,sei,amf,sei+amf,sei+id3+daterange"`
 	Seq      int64             `json:"seq" doc:"of the newest state that was carried; 0 where none was"`
-	States   map[string]uint64 `json:"states" doc:"first copies of states, by carriage: sei, amf"`
+	States   map[string]uint64 `json:"states" doc:"first copies of states, by carriage: sei, amf, id3, daterange"`
 	Repeats  map[string]uint64 `json:"repeats" doc:"further copies, by carriage"`
 	Bytes    map[string]uint64 `json:"bytes" doc:"of all copies, by carriage"`
 	Reduced  map[string]uint64 `json:"reduced" doc:"what the view could not give, in cards, by reason; unreadable counts whole states"`

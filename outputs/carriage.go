@@ -2,28 +2,43 @@ package outputs
 
 import (
 	"fmt"
+	"math/bits"
+	"strings"
 	"sync"
 )
 
-// Carriage is how a push carries overlay states (OVERLAYS.md §2): a set, empty for not at all.
+// Carriage is how an output carries overlay states (OVERLAYS.md §2): a set, empty for not at all.
 type Carriage uint8
 
-// The carriages of RTMP.
+// The carriages.
 const (
-	CarriesSEI Carriage = 1 << iota // in the pictures: SEI of H.264 and HEVC, metadata OBUs of AV1
-	CarriesAMF                      // beside them: onTextData
+	CarriesSEI   Carriage = 1 << iota // in the pictures: SEI of H.264 and HEVC, metadata OBUs of AV1
+	CarriesAMF                        // beside them in RTMP: onTextData
+	CarriesID3                        // in front of them in HLS: ID3 in emsg
+	CarriesRange                      // in the playlists of HLS: EXT-X-DATERANGE
 )
 
-var carriageNames = [...]string{"off", "sei", "amf", "sei+amf"}
+var carriageNames = [...]string{"sei", "amf", "id3", "daterange"}
 
-// String gives the word of the configuration.
-func (c Carriage) String() string { return carriageNames[c&(CarriesSEI|CarriesAMF)] }
-
-// ParseCarriage reads a word of the configuration.
-func ParseCarriage(word string) (Carriage, error) {
+// String gives the word of the configuration, or the names with a plus between them.
+func (c Carriage) String() string {
+	var names []string
 	for i, name := range carriageNames {
-		if name == word {
-			return Carriage(i), nil
+		if c>>i&1 == 1 {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "off"
+	}
+	return strings.Join(names, "+")
+}
+
+// ParseCarriage reads a word of the configuration, for pushes.
+func ParseCarriage(word string) (Carriage, error) {
+	for c := Carriage(0); c <= CarriesSEI|CarriesAMF; c++ {
+		if c.String() == word {
+			return c, nil
 		}
 	}
 	return 0, fmt.Errorf("%q is no carriage: off, sei, amf or sei+amf", word)
@@ -32,13 +47,21 @@ func ParseCarriage(word string) (Carriage, error) {
 // Carried counts what an output carried of the overlay states. The zero value is ready; a nil one counts nothing. Several
 // goroutines may use it.
 type Carried struct {
-	mu  sync.Mutex
-	now CarriedStatus
+	mu   sync.Mutex
+	now  CarriedStatus
+	seen [len(carriageNames)]sight // the newest state by each carriage, of feeds whose viewers have no connection
+}
+
+// sight is a state that was carried.
+type sight struct {
+	stream string // the session's public id
+	seq    int64
 }
 
 // CarriedStatus is what an output carried, since the program began.
 type CarriedStatus struct {
 	SEI, AMF   Copies
+	ID3, Range Copies
 	Seq        int64 // of the newest state; 0 where none was
 	Reductions       // of new states
 	Unreadable int   // copies that could not be carried
@@ -84,6 +107,32 @@ func (c *Carried) Repeat(by Carriage, bytes int) {
 	})
 }
 
+// Copy counts a copy of a state that goes to somebody of many, whose connections are not known: the first of all is that of a new
+// state, the others are repeats. stream is the state's.
+func (c *Carried) Copy(by Carriage, stream string, seq int64, bytes int) {
+	if !c.Once(by, stream, seq, bytes) {
+		c.Repeat(by, bytes)
+	}
+}
+
+// Once counts a new state, and says whether it is one.
+func (c *Carried) Once(by Carriage, stream string, seq int64, bytes int) bool {
+	if c == nil {
+		return true
+	}
+	c.mu.Lock()
+	last := &c.seen[bits.TrailingZeros8(uint8(by))]
+	isNew := last.stream != stream || seq > last.seq
+	if isNew {
+		*last = sight{stream, seq}
+	}
+	c.mu.Unlock()
+	if isNew {
+		c.State(by, seq, bytes)
+	}
+	return isNew
+}
+
 // Reduce counts what the view could not give of a new state.
 func (c *Carried) Reduce(by Reductions) {
 	c.count(func(now *CarriedStatus) {
@@ -109,8 +158,13 @@ func (c *Carried) count(how func(now *CarriedStatus)) {
 }
 
 func (s *CarriedStatus) copies(by Carriage) *Copies {
-	if by == CarriesSEI {
+	switch by {
+	case CarriesSEI:
 		return &s.SEI
+	case CarriesID3:
+		return &s.ID3
+	case CarriesRange:
+		return &s.Range
 	}
 	return &s.AMF
 }

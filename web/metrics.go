@@ -2,6 +2,7 @@ package web
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -85,6 +86,22 @@ func streamMetric(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("simulcart_"+name, help, append([]string{"stream"}, labels...), nil)
 }
 
+// The metrics of what is made of a stream for HLS.
+var (
+	hlsSegments       = streamMetric("hls_segments_total", "Segments that were made.")
+	hlsParts          = streamMetric("hls_parts_total", "Parts of segments that were made.")
+	hlsSegmentSeconds = streamMetric("hls_segment_seconds_total", "Duration of all segments that were made.")
+	hlsPartSeconds    = streamMetric("hls_part_seconds_total", "Duration of all parts that were made.")
+	hlsTarget         = streamMetric("hls_target_duration_seconds", "No segment is longer when rounded.")
+	hlsPartTarget     = streamMetric("hls_part_target_seconds", "No part is longer.")
+	hlsAge            = streamMetric("hls_playlist_age_seconds", "Time since the playlist changed, while segments are made.")
+	hlsWindow         = streamMetric("hls_window_seconds", "Time that the playlist lists.")
+	hlsMemory         = streamMetric("hls_memory_bytes", "Media that can be fetched and is in memory.")
+	hlsDisk           = streamMetric("hls_disk_bytes", "Media that can be fetched and is on disk.")
+	hlsHeld           = streamMetric("hls_held_requests", "Requests that wait for media to come.")
+	hlsRequests       = streamMetric("hls_requests_total", "Requests that were answered, by resource and status.", "resource", "status")
+)
+
 // feedMetric describes a metric that each feed has, with labels beside stream, protocol and partner.
 func feedMetric(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("simulcart_feed_"+name, help, append([]string{"stream", "protocol", "partner"}, labels...), nil)
@@ -105,6 +122,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 		refused, streamState, ingestBytes, ingestFrames, dropped, takeovers, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
 		overlayCards, overlayWaiting, overlayChanges, overlayStates, overlayRepeats, overlayLate, overlayUndone, overlayBytes,
 		feedReaders, feedBytes, feedFrames, feedSkipped, feedLag, feedRefused,
+		hlsSegments, hlsParts, hlsSegmentSeconds, hlsPartSeconds, hlsTarget, hlsPartTarget, hlsAge, hlsWindow, hlsMemory, hlsDisk, hlsHeld, hlsRequests,
 		carriedStates, carriedRepeats, carriedBytes, carriedReduced, carriedSequence,
 		destinationState, attempts, failures, sentBytes, sentFrames, skipped, lag, unsent, lastLive, preflight,
 	} {
@@ -124,6 +142,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		series{ch, []string{s.ID}}.overlays(&s.Overlays)
 		for _, f := range s.Feeds {
 			series{ch, []string{s.ID}}.feed(&f)
+		}
+		if s.HLS != nil {
+			series{ch, []string{s.ID}}.packaged(s.HLS)
 		}
 		for _, d := range s.Destinations {
 			series{ch, []string{s.ID, d.Name, d.Platform}}.destination(&d)
@@ -193,6 +214,26 @@ func (m series) feed(f *control.FeedStatus) {
 	named.counts(feedSkipped, nil, f.Skipped)
 	named.gauge(feedLag, f.LagSeconds)
 	m.carried("feed:"+f.Protocol+":"+f.Partner, &f.Overlays)
+}
+
+// packaged sends what is made of the stream for HLS.
+func (m series) packaged(p *control.PackagedStatus) {
+	m.count(hlsSegments, p.Segments)
+	m.count(hlsParts, p.Parts)
+	m.send(hlsSegmentSeconds, prometheus.CounterValue, p.SegmentSeconds, nil)
+	m.send(hlsPartSeconds, prometheus.CounterValue, p.PartSeconds, nil)
+	if p.Active {
+		m.gauge(hlsTarget, p.TargetSeconds)
+		m.gauge(hlsPartTarget, p.PartTargetSeconds)
+		m.gauge(hlsAge, p.AgeSeconds)
+	}
+	m.gauge(hlsWindow, p.WindowSeconds)
+	m.gauge(hlsMemory, float64(p.MemoryBytes))
+	m.gauge(hlsDisk, float64(p.DiskBytes))
+	m.gauge(hlsHeld, float64(p.Held))
+	for _, r := range p.Requests {
+		m.count(hlsRequests, r.Count, r.Resource, strconv.Itoa(r.Status))
+	}
 }
 
 // carried sends what an output carried of the overlay states.

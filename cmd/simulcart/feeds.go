@@ -2,10 +2,13 @@ package main
 
 import (
 	"net"
+	"net/http"
 	"net/url"
 
 	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/config"
 	"github.com/simulcart/simulcart/ingest"
+	hlsout "github.com/simulcart/simulcart/outputs/hls"
 	rtspout "github.com/simulcart/simulcart/outputs/rtsp"
 	"github.com/simulcart/simulcart/relay"
 )
@@ -32,6 +35,32 @@ func (n *node) rtsp(secure bool) *rtspout.Server {
 	}
 }
 
+// segments makes the server of HLS.
+func (n *node) segments(c config.HLS) *hlsout.Server {
+	return &hlsout.Server{
+		Options: hlsout.Options{
+			Segment: c.Segment, Part: c.Part, Window: c.Window, Folder: c.Folder, Always: c.Always, AudioOnly: c.AudioOnly, Origins: c.Origins,
+		},
+		Registry: n.controller.Registry, Log: n.log, Streams: n.hub.Streams,
+		Stream: func(name string) (*relay.Stream, bool) {
+			s := n.hub.Stream(name)
+			return s, s.Snapshot().Live
+		},
+		Feed: func(stream, partner string) (hlsout.Feed, bool) {
+			feed, known := n.controller.Feed(stream, partner, access.HLS)
+			return hlsout.Feed{View: feed.View, Carried: feed.Carried, Served: feed.Served}, known
+		},
+	}
+}
+
+// public answers on the public listeners: each protocol over HTTP below its own path, and the pages.
+func (n *node) public() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/hls/", n.hls.Handler())
+	mux.Handle("/", n.web.Handler())
+	return mux
+}
+
 // feedURL gives the address of a stream's feed, for a client that calls this machine host; "" where the protocol is not served.
 func (n *node) feedURL(over access.Protocol, host, stream, secret string) string {
 	type place struct {
@@ -41,6 +70,7 @@ func (n *node) feedURL(over access.Protocol, host, stream, secret string) string
 	places := map[access.Protocol][]place{
 		access.RTMP: {{"rtmp", "/live/", n.rtmpListener}, {"rtmps", "/live/", n.rtmpsListener}},
 		access.RTSP: {{"rtsp", "/", n.rtspListener}, {"rtsps", "/", n.rtspsListener}},
+		access.HLS:  {{"http", "/hls/", n.httpListener}, {"https", "/hls/", n.httpsListener}},
 	}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -54,6 +84,9 @@ func (n *node) feedURL(over access.Protocol, host, stream, secret string) string
 			continue
 		}
 		u := url.URL{Scheme: p.scheme, Host: net.JoinHostPort(host, port), Path: p.path + stream}
+		if over == access.HLS {
+			u.Path += "/index.m3u8"
+		}
 		if secret != "" {
 			u.RawQuery = url.Values{"token": {secret}}.Encode()
 		}

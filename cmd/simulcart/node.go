@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/simulcart/simulcart/ingest"
 	rtmpin "github.com/simulcart/simulcart/ingest/rtmp"
 	"github.com/simulcart/simulcart/outputs"
+	hlsout "github.com/simulcart/simulcart/outputs/hls"
 	"github.com/simulcart/simulcart/relay"
 	"github.com/simulcart/simulcart/web"
 )
@@ -37,6 +39,7 @@ type node struct {
 	gate       *ingest.Gate
 	controller *control.Controller
 	rtmp       *rtmpin.Server
+	hls        *hlsout.Server
 	web        *web.Server
 	rtmpsCert  *certificate              // nil without rtmps
 	httpsCert  *certificate              // nil without https
@@ -63,6 +66,8 @@ func newNode(c *config.Config, log *slog.Logger) (*node, error) {
 		Gate: n.gate, Registry: registry, Log: log, Play: player(hub, n.controller), Refusals: refusals,
 		Lobby: &access.Lobby{PerAddress: c.Limits.UnauthenticatedPerIP, InAll: c.Limits.Unauthenticated},
 	}
+	n.hls = n.segments(c.HLS)
+	n.controller.Packaged = n.hls.Status
 	n.web = &web.Server{
 		Source: n.controller, Overlays: n.controller, Access: registry,
 		Log: log, Version: buildVersion(), Debug: c.Debug, Ready: n.isReady, FeedURL: n.feedURL,
@@ -205,7 +210,10 @@ func (n *node) serve(spawn func(func(context.Context) error)) {
 			return n.rtsp(true).Serve(ctx, tls.NewListener(l, n.rtspsCert.config()))
 		})
 	}
-	public := n.web.Handler()
+	public := n.public()
+	if n.httpListener != nil || n.httpsListener != nil {
+		spawn(n.hls.Run)
+	}
 	if l := n.httpListener; l != nil {
 		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, nil, public, n.log) })
 	}
@@ -300,6 +308,7 @@ func needRestart(old, now *config.Config) []string {
 		{"rtsp.listen", old.RTSP == now.RTSP},
 		{"rtsps.listen", old.RTSPS.Listen == now.RTSPS.Listen},
 		{"http.listen", old.HTTP == now.HTTP},
+		{"hls", reflect.DeepEqual(old.HLS, now.HLS)},
 		{"https.listen", old.HTTPS.Listen == now.HTTPS.Listen},
 		{"metrics.listen", old.Metrics == now.Metrics},
 		{"log", old.Log == now.Log},

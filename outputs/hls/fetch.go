@@ -1,0 +1,101 @@
+package hls
+
+import (
+	"math"
+
+	"github.com/simulcart/simulcart/overlay"
+)
+
+// resource is what is served of a segment.
+type resource struct {
+	bodies
+	frames   int
+	copies   []*overlay.Copy
+	pictured bool   // the states are in the pictures too, for who has the neutral view
+	file     *spool // nil: in memory
+}
+
+// initialization gives that of a number; nil where there is none.
+func (p *playlist) initialization(of rendition, n uint64) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n >= uint64(len(p.inits)) {
+		return nil
+	}
+	if of == alone {
+		return p.inits[n].data[sounded]
+	}
+	return p.inits[n].data[plain]
+}
+
+// fetch gives a segment, or one part of it, as a view has it. The caller leaves it.
+func (p *playlist) fetch(of rendition, number uint64, part int, v *overlay.View) (*resource, error) {
+	which, name := of.variant(v), v.Name()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := p.findLocked(number)
+	if g == nil || part < 0 && !g.closed || part >= len(g.parts) {
+		return nil, errGone
+	}
+	parts := g.parts
+	if part >= 0 {
+		parts = parts[part : part+1]
+	}
+	found := &resource{file: g.file}
+	for _, one := range parts {
+		events, err := one.prefix(v, name)
+		if err != nil {
+			return nil, err
+		}
+		if len(events) > 0 {
+			found.list = append(found.list, body{data: events})
+		}
+		if b := one.bodies[which]; b.length() > 0 {
+			found.list = append(found.list, b)
+		}
+		found.frames += one.frames
+		found.pictured = found.pictured || one.isMarked()
+		found.copies = append(found.copies, one.copies...)
+	}
+	if found.file != nil {
+		found.file.enter()
+	}
+	return found, nil
+}
+
+// leave ends the use of what was fetched.
+func (p *playlist) leave(found *resource) {
+	if found.file == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found.file.leave()
+}
+
+// hasLocked says whether the list has a part of a segment, or what comes behind it. The error is for what is too far ahead.
+func (p *playlist) hasLocked(segment, part uint64) (bool, error) {
+	next, parts := p.nextLocked()
+	switch {
+	case p.ended:
+		return true, nil
+	case segment > next+aheadAtMost:
+		return false, errAhead
+	case segment < next:
+		return part == math.MaxUint64 || p.passedLocked(segment, part, next, parts), nil
+	}
+	return segment == next && part != math.MaxUint64 && part < uint64(parts), nil
+}
+
+// passedLocked says for a closed segment whether a part is there: one that it does not have means the first of the segment behind
+// it (RFC 8216bis §6.2.5.2).
+func (p *playlist) passedLocked(segment, part, next uint64, parts int) bool {
+	g := p.findLocked(segment)
+	return g == nil || part < uint64(len(g.parts)) || segment+1 < next || parts > 0
+}
+
+// settledLocked says whether it is known if a part is there: all but the one that comes next are.
+func (p *playlist) settledLocked(segment uint64, part int) bool {
+	next, parts := p.nextLocked()
+	return p.ended || segment != next || part != parts
+}

@@ -1,0 +1,301 @@
+package hls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/simulcart/simulcart/access"
+)
+
+const (
+	listType    = "application/vnd.apple.mpegurl"
+	mediaType   = "video/mp4"
+	soundType   = "audio/mp4"
+	firstWait   = 12 * time.Second // for the first segment of a stream, at most
+	retryAfter  = "2"              // seconds, where the stream is not there yet
+	answerTime  = 30 * time.Second // for the sending of one answer
+	aheadAtMost = 2                // segments that a blocking request may be ahead
+)
+
+// shared sets what all answers have, and lets pages of the configured origins read them.
+func (s *Server) shared(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		head := w.Header()
+		head.Set("X-Content-Type-Options", "nosniff")
+		head.Set("Referrer-Policy", "no-referrer")
+		head.Set("Cache-Control", "no-store")
+		if len(s.Options.Origins) > 0 {
+			s.share(head, r.Header.Get("Origin"))
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// share lets a page of an origin read the answer, where that is configured (Fetch §3.2).
+func (s *Server) share(head http.Header, origin string) {
+	switch {
+	case slices.Contains(s.Options.Origins, "*"):
+		head.Set("Access-Control-Allow-Origin", "*")
+	case origin != "" && slices.Contains(s.Options.Origins, origin):
+		head.Set("Access-Control-Allow-Origin", origin)
+		head.Add("Vary", "Origin")
+	default:
+		head.Add("Vary", "Origin")
+		return
+	}
+	head.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Date, Retry-After")
+	head.Set("Cross-Origin-Resource-Policy", "cross-origin")
+}
+
+// servePreflight answers what a browser asks before it asks with a header of its own.
+func (s *Server) servePreflight(w http.ResponseWriter, _ *http.Request) {
+	if head := w.Header(); head.Get("Access-Control-Allow-Origin") != "" {
+		head.Set("Access-Control-Allow-Methods", "GET, HEAD")
+		head.Set("Access-Control-Allow-Headers", "Authorization, Range")
+		head.Set("Access-Control-Max-Age", "86400")
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveIndex answers with the multivariant playlist: its addresses stand for the right with which it was asked for.
+func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
+	stream := r.PathValue("stream")
+	o := access.Object{Stream: stream, Over: access.HLS}
+	asked := s.Registry.IdentifyViewer(secretOf(r))
+	if err := s.Registry.Admit(asked, o); err != nil {
+		s.refuse(w, stream, "index", err)
+		return
+	}
+	partner := asked.Partner
+	feed, known := s.Feed(stream, partner)
+	if !known {
+		s.refuse(w, stream, "index", errNotLive)
+		return
+	}
+	ticket := s.Registry.NewTicket(asked, o, s.viewID(feed.View))
+	who, _, _ := s.Registry.OpenTicket(ticket, o)
+	ctx, v, leave, err := s.enter(w, r, who, stream)
+	if err != nil {
+		s.refuse(w, stream, "index", err)
+		return
+	}
+	defer leave()
+	m, err := s.live(ctx, stream)
+	if err != nil {
+		s.refuse(w, stream, "index", err)
+		return
+	}
+	of := []rendition{whole}
+	if s.Options.AudioOnly {
+		of = append(of, alone)
+	}
+	text, err := m.list.multivariant(fmt.Sprintf("%s/%d", ticket, m.reader.Session()), of)
+	if err != nil {
+		s.refuse(w, stream, "index", err)
+		return
+	}
+	a, err := newAnswer(text)
+	if err != nil {
+		s.refuse(w, stream, "index", err)
+		return
+	}
+	s.sendText(w, r, a, "no-cache", exchange{stream, "index", v})
+}
+
+// secretOf gives the secret that a request shows.
+func secretOf(r *http.Request) string {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return token
+	}
+	return r.URL.Query().Get("token")
+}
+
+// live gives the muxer of a stream's session once it has a playlist.
+func (s *Server) live(ctx context.Context, name string) (*muxer, error) {
+	stream, live := s.Stream(name)
+	if !live {
+		return nil, errNotLive
+	}
+	m, err := s.muxer(stream)
+	if err != nil {
+		return nil, err
+	}
+	m.touch()
+	free, err := s.hold(name)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	late := time.NewTimer(firstWait)
+	defer late.Stop()
+	select {
+	case <-m.ready:
+		return m, m.fault
+	case <-late.C:
+		return nil, errNotYet
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+var (
+	errNotYet = errors.New("the stream has no segment yet")
+	errHeld   = errors.New("too many requests wait for this stream")
+	errAhead  = errors.New("the request is too far ahead of the stream")
+	errQuery  = errors.New("_HLS_msn and _HLS_part are numbers, and _HLS_part needs _HLS_msn")
+)
+
+// hold counts a request that waits, where there is room; free is called when it does not any more.
+func (s *Server) hold(stream string) (free func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[stream] >= mostHeld {
+		return nil, errHeld
+	}
+	if s.held == nil {
+		s.held = make(map[string]int)
+	}
+	s.held[stream]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.held[stream]--; s.held[stream] == 0 {
+			delete(s.held, stream)
+		}
+	}, nil
+}
+
+// fileName is the form of names: an initialization, a segment, or a part of one.
+var fileName = regexp.MustCompile(`^(` + alonePrefix + `)?(?:init([0-9]{1,6})\.mp4|([0-9]{1,15})(?:\.([0-9]{1,6}))?\.m4s)$`)
+
+// exchange is what an answer is counted by.
+type exchange struct {
+	stream, resource string
+	viewer           *viewer
+}
+
+// serveFile answers with what a multivariant playlist has led to.
+func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
+	stream, file := r.PathValue("stream"), r.PathValue("file")
+	who, id, ok := s.Registry.OpenTicket(r.PathValue("ticket"), access.Object{Stream: stream, Over: access.HLS})
+	if !ok {
+		who = access.Principal{Unknown: true}
+	}
+	view, known := s.view(id)
+	if ok && !known {
+		ok = false
+	}
+	ctx, v, leave, err := s.enter(w, r, who, stream)
+	if err == nil && !ok { // a public stream, but an address that is none
+		leave()
+		err = errGone
+	}
+	if err != nil {
+		s.refuse(w, stream, resourceOf(file), err)
+		return
+	}
+	defer leave()
+	number, err := strconv.ParseUint(r.PathValue("session"), 10, 64)
+	m := s.known(stream, number)
+	if err != nil || m == nil {
+		s.refuse(w, stream, resourceOf(file), errGone)
+		return
+	}
+	m.touch()
+	to := exchange{stream, resourceOf(file), v}
+	switch {
+	case file == wholeList:
+		err = s.serveList(ctx, w, r, m, whole, view, to)
+	case file == aloneList && s.Options.AudioOnly:
+		err = s.serveList(ctx, w, r, m, alone, view, to)
+	default:
+		err = s.serveMedia(ctx, w, r, m, file, view, to)
+	}
+	if err != nil {
+		s.refuse(w, stream, to.resource, err)
+	}
+}
+
+// resourceOf names what is asked for, for the counts.
+func resourceOf(file string) string {
+	switch name := fileName.FindStringSubmatch(file); {
+	case strings.HasSuffix(file, ".m3u8"):
+		return "playlist"
+	case name == nil:
+		return "other"
+	case name[2] != "":
+		return "init"
+	case name[4] != "":
+		return "part"
+	}
+	return "segment"
+}
+
+// refuse answers with an error.
+func (s *Server) refuse(w http.ResponseWriter, stream, resource string, err error) {
+	if errors.Is(err, context.Canceled) {
+		s.count(exchange{stream: stream, resource: resource}, 499, 0, 0)
+		return
+	}
+	status, text := http.StatusInternalServerError, "The stream cannot be packaged for HLS: "+err.Error()+"."
+	switch {
+	case errors.Is(err, access.ErrDenied):
+		status, text = http.StatusForbidden, "The token or link is not good for this stream over HLS, or is not good any more."
+		if resource == "index" {
+			text += " Show it as ?token=TOKEN, or in the header Authorization: Bearer TOKEN."
+			status = http.StatusUnauthorized
+			w.Header().Set("WWW-Authenticate", `Bearer realm="simulcart"`)
+		}
+	case errors.Is(err, access.ErrFull), errors.Is(err, errCrowded):
+		status, text = http.StatusTooManyRequests, "All connections of the contract are in use. One that asks for nothing for 30 s becomes free."
+		w.Header().Set("Retry-After", "30")
+	case errors.Is(err, errNotLive):
+		status, text = http.StatusNotFound, "The stream is not live. Try again in a moment."
+		w.Header().Set("Retry-After", retryAfter)
+	case errors.Is(err, errGone):
+		status, text = http.StatusNotFound, "This is not here any more, or will never be. Load index.m3u8 again."
+	case errors.Is(err, errAhead), errors.Is(err, errQuery):
+		status, text = http.StatusBadRequest, "The playlist request cannot be answered: "+err.Error()+"."
+	case errors.Is(err, errNotYet), errors.Is(err, errHeld):
+		status, text = http.StatusServiceUnavailable, "Not yet: "+err.Error()+". Try again in a moment."
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	s.count(exchange{stream: stream, resource: resource}, status, 0, 0)
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, text, status)
+}
+
+// requests counts answers.
+type requests map[answerKind]uint64
+
+// answerKind is what an answer was.
+type answerKind struct {
+	resource string
+	status   int
+}
+
+// count counts an answer.
+func (s *Server) count(to exchange, status int, bytes int64, frames int) {
+	if to.viewer != nil {
+		to.viewer.feed.Served.Answer(bytes, frames)
+	}
+	if _, known := s.Feed(to.stream, ""); !known { // names that somebody made up are not kept
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.counts == nil {
+		s.counts = make(map[string]requests)
+	}
+	if s.counts[to.stream] == nil {
+		s.counts[to.stream] = make(requests)
+	}
+	s.counts[to.stream][answerKind{to.resource, status}]++
+}

@@ -1,0 +1,235 @@
+package hls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/overlay"
+	"github.com/simulcart/simulcart/relay"
+	"github.com/simulcart/simulcart/wire/fmp4"
+)
+
+const (
+	// Output is the name of the reader that makes a stream's segments, in the counters.
+	Output = "hls"
+
+	openingBytes = 64 << 20 // most that the first batch has: the whole window
+	batchBytes   = 1 << 20
+	patience     = time.Hour // a muxer writes to memory: it is late only where the machine is
+)
+
+// muxer makes the segments of one session, for all who pull it.
+type muxer struct {
+	stream   *relay.Stream
+	reader   *relay.Reader
+	options  Options
+	log      *slog.Logger
+	list     *playlist
+	sequence uint32       // of the newest fragment
+	video    *media.Track // of the newest initialization; nil: none
+	audio    *media.Track
+	ready    chan struct{} // closed when there is a playlist, or never will be
+	fault    error         // why there is none; set before ready is closed
+
+	mu   sync.Mutex
+	used time.Time // when somebody last asked for something
+}
+
+// newMuxer makes the muxer of the session that a stream has now.
+func newMuxer(s *relay.Stream, o Options, log *slog.Logger) *muxer {
+	return &muxer{
+		stream: s, reader: s.SubscribeOldest(Output, patience), options: o, log: log.With("stream", s.Name()), used: time.Now(),
+		ready: make(chan struct{}),
+		list: &playlist{
+			window: media.Time(o.Window), bound: o.Memory, changed: make(chan struct{}), independent: true,
+		},
+	}
+}
+
+// Run makes segments until the session or ctx ends, or the stream becomes one that HLS cannot carry.
+func (m *muxer) Run(ctx context.Context) error {
+	defer m.reader.Close()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err := m.run(ctx, &beside)
+	m.list.end()
+	if ctx.Err() != nil || errors.Is(err, relay.ErrEnded) || errors.Is(err, relay.ErrClosed) {
+		err = nil
+	}
+	if !m.isReady() {
+		if m.fault = err; err == nil {
+			m.fault = errNotLive
+		}
+		close(m.ready)
+	}
+	if err != nil {
+		return fmt.Errorf("make segments: %w", err)
+	}
+	return nil
+}
+
+// isOver says whether no more segments will come.
+func (m *muxer) isOver() bool {
+	m.list.mu.Lock()
+	defer m.list.mu.Unlock()
+	return m.list.ended
+}
+
+func (m *muxer) isReady() bool {
+	select {
+	case <-m.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// run reads, first until a segment is whole, then to the end.
+func (m *muxer) run(ctx context.Context, beside *sync.WaitGroup) error {
+	copies := relay.Derive(m.stream, overlay.CopyKey{}, new(overlay.Reader).Read)
+	var opening []item
+	var sg *segmenter
+	var fault error
+	frames := make([]*media.Frame, 0, 64)
+	for bytes := openingBytes; ; bytes = batchBytes {
+		var skipped int
+		var err error
+		frames, skipped, err = m.reader.Next(ctx, frames[:0], bytes)
+		if err != nil {
+			if sg != nil {
+				sg.breakOff()
+			}
+			return errors.Join(fault, err)
+		}
+		first := m.reader.First()
+		if skipped > 0 && sg != nil {
+			sg.breakOff()
+		}
+		for i, f := range frames {
+			it := item{frame: f}
+			if f.Track.Codec == media.Overlay {
+				it.state = copies.At(first+uint64(i), f)
+			}
+			if sg == nil {
+				opening = append(opening, it)
+				continue
+			}
+			sg.add(it)
+		}
+		clear(frames)
+		if sg == nil {
+			if sg = m.open(opening, func(p *piece) { fault = errors.Join(fault, m.take(p)) }); sg != nil {
+				opening = nil
+				if m.options.Window > memoryTime {
+					beside.Go(func() { m.spool(ctx) })
+				}
+			}
+		}
+		if fault != nil {
+			return fault
+		}
+		m.list.mu.Lock()
+		some := len(m.list.segments) > 0 && m.list.segments[0].closed
+		m.list.mu.Unlock()
+		if some && !m.isReady() {
+			close(m.ready)
+		}
+	}
+}
+
+// open makes the segmenter, and lets it take what has come, once that is enough to say how long segments are; nil before.
+func (m *muxer) open(items []item, emit func(*piece)) *segmenter {
+	wish := media.Time(m.options.Segment)
+	held := int64(0)
+	for _, it := range items {
+		held += int64(len(it.frame.Data))
+	}
+	as, ok := shapeOf(items, wish, media.Time(m.options.Part), held > m.options.Memory/4)
+	if !ok {
+		return nil
+	}
+	m.list.mu.Lock()
+	m.list.shape, m.list.origin = as, m.reader.Origin()
+	m.list.mu.Unlock()
+	second := media.Time(time.Second)
+	sg := &segmenter{wish: wish, longest: media.Time(as.target)*second + second/2 - media.Millisecond, part: as.part, origin: m.reader.Origin(), emit: emit}
+	for _, it := range items {
+		switch t := it.frame.Track; {
+		case t.Codec.IsVideo() && sg.video.track == nil && it.frame.Key:
+			sg.video.tune(t)
+		case t.Codec.IsAudio() && sg.audio.track == nil:
+			sg.audio.tune(t)
+		}
+	}
+	for _, it := range items {
+		sg.add(it)
+	}
+	return sg
+}
+
+// take makes the part of a piece and lists it.
+func (m *muxer) take(p *piece) error {
+	zero := m.reader.Wall(0)
+	if zero.IsZero() {
+		zero = time.Now().Add(-p.end.Duration())
+	}
+	if p.isEmpty() {
+		m.list.add(p, nil, zero)
+		return nil
+	}
+	if m.video != p.video || m.audio != p.audio {
+		in, err := m.initialization(p)
+		if err != nil {
+			return err
+		}
+		m.video, m.audio = p.video, p.audio
+		m.list.retune(in)
+	}
+	m.sequence++
+	made, err := newPart(p, m.sequence, m.list.origin, m.options.AudioOnly)
+	if err != nil {
+		return err
+	}
+	m.list.add(p, made, zero)
+	return nil
+}
+
+// initialization makes that of a piece's tracks.
+func (m *muxer) initialization(p *piece) (in initialization, err error) {
+	for _, t := range []*media.Track{p.video, p.audio} {
+		if t != nil {
+			in.tracks = append(in.tracks, t)
+		}
+	}
+	if len(p.pictures) > 0 {
+		in.shift = p.pictures[0].PTS - p.pictures[0].DTS
+	}
+	if in.data[plain], err = fmp4.AppendInit(nil, in.tracks); err != nil {
+		return in, err
+	}
+	if m.options.AudioOnly && p.audio != nil {
+		in.data[sounded], err = fmp4.AppendInit(nil, []*media.Track{p.audio})
+	}
+	return in, err
+}
+
+// touch notes that somebody uses the segments.
+func (m *muxer) touch() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.used = time.Now()
+}
+
+// idle is how long nobody has.
+func (m *muxer) idle() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return time.Since(m.used)
+}

@@ -1,0 +1,322 @@
+package hls
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/overlay"
+)
+
+// segment is a run of parts that starts where a player may begin.
+type segment struct {
+	number        uint64
+	init          int // of its tracks
+	discontinuity bool
+	zero          time.Time  // time of day of media time 0
+	shift         media.Time // from when its first frame is decoded to when it is shown, with closed groups
+	begin         media.Time // when its first frame is decoded
+	length        media.Time // of its parts so far
+	independent   bool
+	closed        bool
+	parts         []*part
+	bytes         [variants]int64
+	memory        int64  // bytes that it holds in memory
+	file          *spool // nil: in memory
+}
+
+// wall is the time of day at which the segment begins to be shown.
+func (g *segment) wall() time.Time { return g.zero.Add((g.begin + g.shift).Duration()) }
+
+// end is when the segment ends, so far.
+func (g *segment) end() media.Time { return g.begin + g.length }
+
+// playlist is the segments of one session, as they are listed and as they can still be fetched. The muxer's goroutine writes it, those of
+// requests read.
+//
+//	segments  [ gone from the list, can be fetched | listed | being made ]
+//	            0                                    first
+type playlist struct {
+	shape  shape
+	window media.Time // that is listed, at least
+	bound  int64      // bytes in memory
+	origin media.Time
+
+	mu          sync.Mutex
+	changed     chan struct{} // closed at the next change
+	segments    []*segment
+	first       int    // of those that are listed
+	breaks      uint64 // discontinuities in front of the first listed one
+	inits       []initialization
+	states      []*span
+	independent bool // each segment so far could be decoded without the others
+	ended       bool
+	published   time.Time // when the newest part came
+	rendered    map[rendering]*answer
+	counts      packaged
+}
+
+// packaged counts what was made.
+type packaged struct {
+	segments, parts             uint64
+	segmentSeconds, partSeconds float64
+}
+
+// initialization is what a player needs before the segments of a set of tracks.
+type initialization struct {
+	tracks []*media.Track
+	shift  media.Time       // from when their first frame was decoded to when it was shown
+	data   [variants][]byte // plain and sounded
+}
+
+var errGone = errors.New("the segment is not here any more, or will not be")
+
+// hold is where a request waits.
+func (p *playlist) hold() <-chan struct{} { return p.changed }
+
+// await waits until ready says so, with the playlist locked, or gives ctx's error. ready is asked again after each change.
+func (p *playlist) await(ctx context.Context, ready func() bool) error {
+	for {
+		p.mu.Lock()
+		ok, changed := ready(), p.hold()
+		p.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// changeLocked tells those who wait.
+func (p *playlist) changeLocked() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+	clear(p.rendered)
+}
+
+// retune takes the tracks of the segments from the next one on.
+func (p *playlist) retune(in initialization) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inits = append(p.inits, in)
+}
+
+// add takes the part of a piece; nil for one that has nothing but the end of its segment. zero is the time of day of media time 0.
+func (p *playlist) add(from *piece, made *part, zero time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := p.newestLocked()
+	if made != nil {
+		if g == nil || g.closed {
+			g = p.openLocked(from, zero)
+		}
+		g.parts = append(g.parts, made)
+		g.length = made.end - g.begin
+		for v := range variants {
+			g.bytes[v] += made.bodies[v].length()
+		}
+		g.memory = g.size()
+		for _, c := range made.copies {
+			p.stateLocked(g, c)
+		}
+		p.counts.parts++
+		p.counts.partSeconds += made.length().Duration().Seconds()
+	}
+	if from.ends && g != nil && !g.closed {
+		g.closed = true
+		p.counts.segments++
+		p.counts.segmentSeconds += g.length.Duration().Seconds()
+		p.slideLocked()
+	}
+	p.published = time.Now()
+	p.changeLocked()
+}
+
+// newestLocked gives the newest segment; nil where there is none.
+func (p *playlist) newestLocked() *segment {
+	if len(p.segments) == 0 {
+		return nil
+	}
+	return p.segments[len(p.segments)-1]
+}
+
+// openLocked begins a segment.
+func (p *playlist) openLocked(from *piece, zero time.Time) *segment {
+	g := &segment{
+		init: len(p.inits) - 1, discontinuity: from.discontinuity, independent: from.independent, zero: zero, begin: from.begin,
+		shift: p.inits[len(p.inits)-1].shift,
+	}
+	if last := p.newestLocked(); last != nil {
+		g.number = last.number + 1
+	}
+	p.independent = p.independent && g.independent
+	p.segments = append(p.segments, g)
+	return g
+}
+
+// end says that nothing more comes.
+func (p *playlist) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if g := p.newestLocked(); g != nil && !g.closed {
+		g.closed = true
+		p.counts.segments++
+		p.counts.segmentSeconds += g.length.Duration().Seconds()
+	}
+	p.ended = true
+	p.changeLocked()
+}
+
+// slideLocked takes segments from the list that are older than the window, and forgets those that nobody may ask for any more: a segment can
+// be fetched for its own duration and that of the longest playlist that listed it (RFC 8216bis §6.2.2). Of what memory cannot hold,
+// the oldest goes first.
+func (p *playlist) slideLocked() {
+	newest := p.newestLocked().end()
+	least := 3 * media.Time(p.shape.target) * media.Time(time.Second)
+	for p.first < len(p.segments)-1 {
+		g := p.segments[p.first]
+		if left := newest - g.end(); left < p.window && !p.overLocked() || left < least {
+			break
+		}
+		p.first++
+		if p.segments[p.first].discontinuity {
+			p.breaks++
+		}
+	}
+	for p.first > 0 {
+		g := p.segments[0]
+		if newest-g.end() <= g.length+p.window+least && !p.overLocked() {
+			break
+		}
+		g.release()
+		p.segments[0] = nil
+		p.segments = p.segments[1:]
+		p.first--
+	}
+	p.forgetStatesLocked()
+}
+
+func (p *playlist) overLocked() bool { return p.memoryLocked() > p.bound }
+
+// memoryLocked counts the bytes of media in memory.
+func (p *playlist) memoryLocked() (n int64) {
+	for _, g := range p.segments {
+		n += g.memory
+	}
+	return n
+}
+
+// find gives a segment that can be fetched.
+func (p *playlist) findLocked(number uint64) *segment {
+	if len(p.segments) == 0 || number < p.segments[0].number || number > p.newestLocked().number {
+		return nil
+	}
+	return p.segments[number-p.segments[0].number]
+}
+
+// isMarked says whether the part differs for the neutral view.
+func (p *part) isMarked() bool {
+	a, b := p.bodies[plain], p.bodies[marked]
+	return a.file == nil && b.file == nil && len(a.data) != len(b.data) || a.offset != b.offset
+}
+
+// span is a state for as long as it holds: a date range.
+type span struct {
+	copy  *overlay.Copy
+	state *overlay.State
+	begin time.Time
+	until time.Time // zero: it still holds
+}
+
+// stateLocked takes a copy of a state, seen in a segment. Repeats change nothing.
+func (p *playlist) stateLocked(g *segment, c *overlay.Copy) {
+	state := c.State()
+	if state == nil {
+		return
+	}
+	var last *span
+	if len(p.states) > 0 {
+		last = p.states[len(p.states)-1]
+		if state.Seq <= last.state.Seq && state.Stream == last.state.Stream {
+			return
+		}
+	}
+	s := &span{copy: c, state: state, begin: g.zero.Add(state.At.Duration())}
+	if last != nil && last.until.IsZero() {
+		last.until = s.begin
+	}
+	p.states = append(p.states, s)
+}
+
+// forgetStatesLocked drops the states that ended before the first listed segment.
+func (p *playlist) forgetStatesLocked() {
+	if p.first >= len(p.segments) {
+		return
+	}
+	start := p.segments[p.first].wall()
+	gone := 0
+	for gone < len(p.states) && !p.states[gone].until.IsZero() && !p.states[gone].until.After(start) {
+		gone++
+	}
+	p.states = append(p.states[:0:0], p.states[gone:]...)
+}
+
+// add takes the counts of another playlist too.
+func (c *packaged) add(other packaged) {
+	c.segments += other.segments
+	c.parts += other.parts
+	c.segmentSeconds += other.segmentSeconds
+	c.partSeconds += other.partSeconds
+}
+
+// forget lets go of all segments, and gives what was counted.
+func (p *playlist) forget() packaged {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, g := range p.segments {
+		g.release()
+	}
+	p.segments, p.first = nil, 0
+	p.ended = true
+	p.changeLocked()
+	return p.counts
+}
+
+// status adds what the playlist holds to st, and gives what it counts.
+func (p *playlist) status(st *outputs.PackagedStatus) packaged {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	st.Memory += p.memoryLocked()
+	for i, g := range p.segments {
+		if g.file != nil {
+			st.Disk += g.size()
+		}
+		if !p.ended && i >= p.first {
+			st.Window += g.length.Duration()
+		}
+	}
+	if !p.ended && p.shape.target > 0 {
+		st.Active = true
+		st.Target, st.PartTarget = time.Duration(p.shape.target)*time.Second, p.shape.part.Duration()
+		st.Age = time.Since(p.published)
+	}
+	return p.counts
+}
+
+// size is how many bytes the segment's media has, with what differs for views.
+func (g *segment) size() int64 {
+	n := g.bytes[plain] + g.bytes[sounded]
+	for _, one := range g.parts {
+		if one.isMarked() {
+			n += one.bodies[marked].length()
+		}
+	}
+	return n
+}

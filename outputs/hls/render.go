@@ -1,0 +1,277 @@
+package hls
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/overlay"
+	"github.com/simulcart/simulcart/wire/fmp4"
+	"github.com/simulcart/simulcart/wire/m3u8"
+)
+
+// overlayClass names the states of the convention in ID3 tags and date ranges.
+const overlayClass = "simulcart.overlay"
+
+// rendition is one of the playlists of a stream.
+type rendition uint8
+
+const (
+	whole rendition = iota // pictures and sound together
+	alone                  // sound alone
+)
+
+// The names of resources, relative to the playlists.
+const (
+	wholeList   = "main.m3u8"
+	aloneList   = "sound.m3u8"
+	alonePrefix = "sound-"
+)
+
+func (r rendition) list() string {
+	if r == alone {
+		return aloneList
+	}
+	return wholeList
+}
+
+func (r rendition) prefix() string {
+	if r == alone {
+		return alonePrefix
+	}
+	return ""
+}
+
+func (r rendition) segmentName(number uint64) string {
+	return fmt.Sprintf("%s%d.m4s", r.prefix(), number)
+}
+
+func (r rendition) partName(number uint64, part int) string {
+	return fmt.Sprintf("%s%d.%d.m4s", r.prefix(), number, part)
+}
+
+func (r rendition) initName(n int) string { return fmt.Sprintf("%sinit%d.mp4", r.prefix(), n) }
+
+// body says which bytes of parts the rendition has, for a view.
+func (r rendition) variant(v *overlay.View) variant {
+	switch {
+	case r == alone:
+		return sounded
+	case isNeutral(v):
+		return marked
+	}
+	return plain
+}
+
+func isNeutral(v *overlay.View) bool { return v.Name() == (&overlay.View{}).Name() }
+
+// rendering is what a playlist's text depends on beside the playlist.
+type rendering struct {
+	of   rendition
+	view string // its name
+	skip bool   // without the segments that a player knows
+}
+
+// answer is a text as it is sent.
+type answer struct {
+	plain, gzipped []byte
+}
+
+func newAnswer(text []byte) (*answer, error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(text); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return &answer{text, b.Bytes()}, nil
+}
+
+// media gives the media playlist of a rendition as a view sees it. It is made once for all who ask until the next change.
+func (p *playlist) media(of rendition, v *overlay.View, skip bool, reports []rendition) (*answer, error) {
+	key := rendering{of, v.Name(), skip}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.rendered[key]; known != nil {
+		return known, nil
+	}
+	if len(p.segments) == 0 {
+		return nil, errGone
+	}
+	list := p.listLocked(of, v, reports)
+	if skip {
+		if delta, ok := list.Delta(); ok {
+			list = delta
+		}
+	}
+	text, err := list.Append(nil)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newAnswer(text)
+	if err != nil {
+		return nil, err
+	}
+	if p.rendered == nil {
+		p.rendered = make(map[rendering]*answer)
+	}
+	p.rendered[key] = a
+	return a, nil
+}
+
+// listLocked gives the playlist as a value.
+func (p *playlist) listLocked(of rendition, v *overlay.View, reports []rendition) m3u8.Media {
+	target := time.Duration(p.shape.target) * time.Second
+	listed := p.segments[p.first:]
+	m := m3u8.Media{
+		TargetDuration: p.shape.target, PartTarget: p.shape.part.Duration(),
+		MediaSequence: listed[0].number, DiscontinuitySequence: p.breaks,
+		IndependentSegments: p.independent, Ended: p.ended,
+		ServerControl: m3u8.ServerControl{CanBlockReload: true, HoldBack: 3 * target, PartHoldBack: 3 * p.shape.part.Duration()},
+	}
+	if p.window.Duration() > 6*target {
+		m.ServerControl.CanSkipUntil = 6 * target
+	}
+	recent := listed[len(listed)-1].end() - 3*media.Time(target)
+	init := -1
+	for i, g := range listed {
+		s := m3u8.Segment{ProgramDateTime: g.wall(), Discontinuity: g.discontinuity && (i > 0 || p.first > 0)}
+		if g.init != init {
+			s.Map = &m3u8.Map{URI: of.initName(g.init)}
+			init = g.init
+		}
+		if g.closed {
+			s.URI, s.Duration = of.segmentName(g.number), g.length.Duration()
+		}
+		if g.end() > recent {
+			for n, one := range g.parts {
+				s.Parts = append(s.Parts, m3u8.Part{
+					URI: of.partName(g.number, n), Duration: one.length().Duration(), Independent: one.independent || of == alone,
+					Gap: one.bodies[of.variant(v)].length() == 0,
+				})
+			}
+		}
+		m.Segments = append(m.Segments, s)
+	}
+	m.Map, m.Segments[0].Map = m.Segments[0].Map, nil
+	for _, s := range p.states {
+		m.DateRanges = append(m.DateRanges, s.dateRange(v))
+	}
+	if !p.ended {
+		number, parts := p.nextLocked()
+		m.PreloadHints = []m3u8.PreloadHint{{Type: m3u8.HintPart, URI: of.partName(number, parts)}}
+	}
+	for _, other := range reports {
+		if other != of {
+			number, parts := m.Last()
+			m.RenditionReports = append(m.RenditionReports, m3u8.RenditionReport{URI: other.list(), Sequence: number, Parts: parts})
+		}
+	}
+	return m
+}
+
+// nextLocked says which part comes next.
+func (p *playlist) nextLocked() (segment uint64, part int) {
+	g := p.newestLocked()
+	switch {
+	case g == nil:
+		return 0, 0
+	case g.closed:
+		return g.number + 1, 0
+	}
+	return g.number, len(g.parts)
+}
+
+// dateRange gives the state as a view sees it. What it says never changes, but for the end that is added.
+func (s *span) dateRange(v *overlay.View) m3u8.DateRange {
+	d := m3u8.DateRange{ID: fmt.Sprintf("%s-%d", s.state.Stream, s.state.Seq), Class: overlayClass, Start: s.begin, End: s.until}
+	ends := media.Time(math.MaxInt64)
+	for i := range s.state.Cards {
+		if until := s.state.Cards[i].Until; until > s.state.At {
+			ends = min(ends, until)
+		}
+	}
+	if ends != math.MaxInt64 {
+		d.PlannedDuration = (ends - s.state.At).Duration()
+	}
+	text := base64.RawURLEncoding.EncodeToString(s.copy.Begin(v))
+	d.Attributes = []m3u8.Attribute{{Name: "X-SIMULCART-OVERLAY", Value: text, Quoted: true}}
+	return d
+}
+
+// multivariant gives the multivariant playlist, whose media playlists lie in a folder.
+func (p *playlist) multivariant(folder string, of []rendition) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := m3u8.Multivariant{NoClosedCaptions: true}
+	in := p.inits[len(p.inits)-1]
+	for _, r := range of {
+		v := m3u8.Variant{URI: folder + "/" + r.list()}
+		for _, t := range in.tracks {
+			if r == alone && t.Codec.IsVideo() {
+				continue
+			}
+			text, err := fmp4.CodecString(t)
+			if err != nil {
+				return nil, err
+			}
+			v.Codecs = append(v.Codecs, text)
+			if t.Codec.IsVideo() {
+				v.Width, v.Height = t.Format.Width, t.Format.Height
+				v.FrameRate = p.rateLocked(t)
+			}
+		}
+		v.Bandwidth, v.AverageBandwidth = p.bandwidthLocked(r)
+		m.Variants = append(m.Variants, v)
+	}
+	return m.Append(nil)
+}
+
+// bandwidthLocked gives bits a second of the largest closed segment, and of all together.
+func (p *playlist) bandwidthLocked(r rendition) (most, average uint64) {
+	which := marked
+	if r == alone {
+		which = sounded
+	}
+	var bits, seconds float64
+	for _, g := range p.segments {
+		if !g.closed || g.length <= 0 {
+			continue
+		}
+		b, s := float64(8*g.bytes[which]), g.length.Duration().Seconds()
+		most = max(most, uint64(math.Ceil(b/s)))
+		bits, seconds = bits+b, seconds+s
+	}
+	if seconds > 0 {
+		average = uint64(math.Ceil(bits / seconds))
+	}
+	return max(most, 1), average
+}
+
+// rateLocked gives pictures a second: as the stream says, else as they came.
+func (p *playlist) rateLocked(t *media.Track) float64 {
+	if t.Format.FrameRate > 0 {
+		return t.Format.FrameRate
+	}
+	var pictures int
+	var length media.Time
+	for _, g := range p.segments {
+		for _, one := range g.parts {
+			pictures += one.pictures
+			length += one.length()
+		}
+	}
+	if length <= 0 {
+		return 0
+	}
+	return math.Round(float64(pictures)/length.Duration().Seconds()*1000) / 1000
+}

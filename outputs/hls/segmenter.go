@@ -1,0 +1,324 @@
+package hls
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/overlay"
+	"github.com/simulcart/simulcart/wire/codec"
+)
+
+const (
+	longestOpening = 10 * media.Time(time.Second) // that frames are collected before the first playlist, and the longest segment without key frames
+	lostTrack      = 2 * media.Time(time.Second)  // of one track without the other: then it goes on alone
+	snapSound      = 3 * media.Millisecond        // that a frame of sound may be off the end of the one before: clocks of milliseconds are
+)
+
+// item is what the segmenter takes: a frame, and for the frame of an overlay state its reading.
+type item struct {
+	frame *media.Frame
+	state *overlay.Copy
+}
+
+// piece is what lies between two cuts, and becomes a part.
+type piece struct {
+	begin, end    media.Time // decode times of the clock track
+	starts        bool       // a segment starts with it
+	ends          bool       // a segment ends with it
+	discontinuity bool       // times, tracks or coding change in front of it
+	independent   bool       // it starts with a key frame
+
+	video, audio          *media.Track   // of the stream there; nil: it has none
+	pictures, sound       []*media.Frame // of these tracks
+	picturesEnd, soundEnd media.Time     // when the frame behind the last one is decoded
+	states                []standing
+}
+
+// standing is a state and the picture that it belongs to, or the sound where there are none.
+type standing struct {
+	state *overlay.Copy
+	frame *media.Frame
+}
+
+func (p *piece) isEmpty() bool { return len(p.pictures) == 0 && len(p.sound) == 0 }
+
+// segmenter cuts a stream into parts and segments. Pictures are its clock where there are some, else the sound. A frame goes into
+// a piece when the next one of its track is there, since only then is known how long it lasts.
+//
+//	     segment                  segment
+//	K · · · · · · · · · · · · K · · · · · · · ·
+//	part  part  part  part    part  part …        a cut is where a frame of the clock begins
+type segmenter struct {
+	wish    media.Time // a segment ends at the first key frame that far from its start, or nearly
+	longest media.Time // no segment becomes longer, with or without a key frame
+	part    media.Time // no part becomes longer
+	origin  media.Time // no frame is decoded before it
+	emit    func(*piece)
+
+	video, audio lane
+	state        *overlay.Copy // belongs to the frame that follows
+	open         *piece        // nil before the first frame
+	begun        media.Time    // of the segment
+	emitted      bool          // some piece was
+}
+
+// lane is one track on its way.
+type lane struct {
+	track  *media.Track // nil: there is none
+	held   *media.Frame // the newest, whose end is not known; nil: none
+	state  *overlay.Copy
+	usual  media.Time // how long a frame lasts
+	expect int64      // tick at which the next frame of sound begins if none is missing; 0: not known
+	length int        // samples of each frame of sound; 0: they differ
+}
+
+// tune gives the lane its track.
+func (l *lane) tune(t *media.Track) {
+	*l = lane{track: t, usual: l.usual}
+	if t.Codec == media.AAC {
+		l.length = codec.FrameSamples(t, nil)
+	}
+}
+
+// isSame says whether frames of t go on where those of the lane's track end.
+func (l *lane) isSame(t *media.Track) bool {
+	return l.track == t || l.track != nil && t.Codec == l.track.Codec && t.ClockRate == l.track.ClockRate && t.ID == l.track.ID &&
+		bytes.Equal(t.Config, l.track.Config)
+}
+
+// add takes the next frame of the stream.
+func (s *segmenter) add(it item) {
+	f := it.frame
+	l := &s.audio
+	switch {
+	case f.Track.Codec == media.Overlay:
+		s.state = it.state
+		return
+	case f.Track.Codec.IsVideo():
+		l = &s.video
+	case !f.Track.Codec.IsAudio():
+		return
+	}
+	if !l.isSame(f.Track) {
+		if l == &s.video && !f.Key {
+			return
+		}
+		s.retune(l, f.Track)
+	}
+	if s.open == nil {
+		s.open = &piece{starts: true}
+	}
+	if f = s.fit(l, f); f == nil {
+		return
+	}
+	if l == s.clock() {
+		s.tick(l, f)
+	} else {
+		s.put(l, f.DTS)
+	}
+	for _, other := range []*lane{&s.video, &s.audio} {
+		if other != l && other.held != nil && f.DTS-other.held.DTS > max(lostTrack, 2*other.usual) {
+			s.lose(other, f.DTS)
+		}
+	}
+	l.held, l.state = f, nil
+	if l == s.clock() {
+		l.state, s.state = s.state, nil
+	}
+}
+
+// clock is the lane at whose frames pieces are cut.
+func (s *segmenter) clock() *lane {
+	if s.video.track != nil {
+		return &s.video
+	}
+	return &s.audio
+}
+
+// fit gives the frame its lane's track, and sound its place right behind the sound before, if it is that; nil where time has gone back.
+func (s *segmenter) fit(l *lane, f *media.Frame) *media.Frame {
+	fitted := *f
+	fitted.Track = l.track
+	if l == &s.audio {
+		rate := l.track.ClockRate
+		at := max(f.DTS, s.origin).Ticks(rate)
+		if off := media.FromTicks(at-l.expect, rate); l.expect != 0 && off <= snapSound && off >= -snapSound {
+			at = l.expect
+		}
+		fitted.DTS = media.FromTicks(at, rate)
+		fitted.PTS, l.expect = fitted.DTS, 0
+		length := l.length
+		if length == 0 {
+			length = codec.FrameSamples(l.track, f.Data)
+		}
+		if length > 0 {
+			l.expect = at + int64(length)
+		}
+	}
+	if l.held != nil && fitted.DTS <= l.held.DTS {
+		return nil
+	}
+	if fitted.Track == f.Track && fitted.DTS == f.DTS && fitted.PTS == f.PTS {
+		return f
+	}
+	return &fitted
+}
+
+// tick takes a frame of the clock, at whose start the piece may end.
+func (s *segmenter) tick(l *lane, f *media.Frame) {
+	if l.held == nil { // the first one, or the first behind a break
+		s.open.begin, s.begun = f.DTS, f.DTS
+		s.open.independent = isStart(l, f)
+		return
+	}
+	if f.DTS-l.held.DTS > s.longest {
+		s.breakOff()
+		s.tick(l, f)
+		return
+	}
+	s.put(l, f.DTS)
+	length := f.DTS - s.begun
+	switch next := f.DTS + l.usual; {
+	case isDue(f, length, s.wish, l.usual), next-s.begun > s.longest:
+		s.cut(f.DTS, true)
+	case next-s.open.begin > s.part:
+		s.cut(f.DTS, false)
+	default:
+		return
+	}
+	s.open.independent = isStart(l, f)
+}
+
+// isStart says whether a decoder can begin at f, a frame of the clock.
+func isStart(l *lane, f *media.Frame) bool { return f.Key || l.track.Codec.IsAudio() }
+
+// isDue says whether a segment of that length ends in front of f, a frame of the clock: at a key frame, once the wish is fulfilled but for
+// an eighth; without pictures, at the frame that comes nearest.
+func isDue(f *media.Frame, length, wish, step media.Time) bool {
+	if f.Track.Codec.IsAudio() {
+		return length+step/2 >= wish
+	}
+	return f.Key && length >= wish*7/8
+}
+
+// put moves the held frame of a lane into the piece: it ends at a time.
+func (s *segmenter) put(l *lane, end media.Time) {
+	f := l.held
+	if f == nil {
+		return
+	}
+	l.usual = end - f.DTS
+	if l == &s.video {
+		s.open.pictures, s.open.picturesEnd = append(s.open.pictures, f), end
+	} else {
+		s.open.sound, s.open.soundEnd = append(s.open.sound, f), end
+	}
+	if l.state != nil {
+		s.open.states = append(s.open.states, standing{l.state, f})
+	}
+	l.held, l.state = nil, nil
+}
+
+// cut ends the piece, and with it the segment where that ends too.
+func (s *segmenter) cut(at media.Time, segment bool) {
+	p := s.open
+	p.end, p.ends, p.video, p.audio = at, segment, s.video.track, s.audio.track
+	s.open = &piece{begin: at, starts: segment}
+	if segment {
+		s.begun = at
+	}
+	s.emitted = true
+	s.emit(p)
+}
+
+// breakOff ends the segment where the frames that are there end. What follows does not go on from it.
+func (s *segmenter) breakOff() {
+	if s.open == nil {
+		return
+	}
+	clock := s.clock()
+	for _, l := range []*lane{&s.video, &s.audio} {
+		if l.held != nil {
+			s.put(l, l.held.DTS+max(l.usual, media.Millisecond))
+		}
+		l.expect = 0
+	}
+	if s.open.isEmpty() && !s.emitted {
+		return
+	}
+	end := s.open.picturesEnd
+	if clock == &s.audio {
+		end = s.open.soundEnd
+	}
+	if !s.open.isEmpty() || !s.open.starts {
+		s.cut(max(end, s.open.begin+media.Millisecond), true)
+	}
+	s.open.discontinuity = true
+}
+
+// retune goes on with another track in a lane.
+func (s *segmenter) retune(l *lane, t *media.Track) {
+	s.breakOff()
+	l.tune(t)
+}
+
+// lose goes on without the track of a lane: nothing of it comes.
+func (s *segmenter) lose(l *lane, at media.Time) {
+	if l == s.clock() {
+		s.put(l, at)
+	}
+	s.breakOff()
+	*l = lane{}
+}
+
+// shape says how long a stream's segments and parts are.
+type shape struct {
+	target int        // whole seconds: no segment is longer when rounded
+	part   media.Time // no part is longer
+}
+
+// shapeOf looks at the frames that a playlist begins with: each segment of them must fit, and frames fill a part nearly. It is false
+// where they have no whole segment yet, and that is not enough.
+func shapeOf(items []item, wish, part media.Time, enough bool) (shape, bool) {
+	isClock := media.Codec.IsAudio
+	if slices.ContainsFunc(items, func(it item) bool { return it.frame.Track.Codec.IsVideo() }) {
+		isClock = media.Codec.IsVideo
+	}
+	var begun, last, longest media.Time
+	var steps []media.Time
+	for _, it := range items {
+		f := it.frame
+		switch {
+		case !isClock(f.Track.Codec):
+			continue
+		case len(steps) == 0 && last == 0 && !f.Key && f.Track.Codec.IsVideo():
+			continue
+		case last == 0:
+			begun = f.DTS
+		default:
+			steps = append(steps, f.DTS-last)
+			if length := f.DTS - begun; isDue(f, length, wish, f.DTS-last) {
+				begun, longest = f.DTS, max(longest, min(length, longestOpening))
+			}
+		}
+		if last = f.DTS; last == 0 {
+			last = 1 // zero means that there was none
+		}
+	}
+	if longest == 0 && (enough || last-begun >= longestOpening) {
+		longest = max(wish, min(last-begun, longestOpening))
+	}
+	if longest == 0 || len(steps) == 0 {
+		return shape{}, false
+	}
+	slices.Sort(steps)
+	step := max(steps[len(steps)/2], media.Millisecond)
+	count := max((part+step/2)/step, 1)
+	second := media.Time(time.Second)
+	return shape{
+		target: int((max(longest, wish) + second/2) / second),
+		part:   (count*step + step/4 + media.Millisecond - 1) / media.Millisecond * media.Millisecond,
+	}, true
+}

@@ -1,0 +1,116 @@
+package hls
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/overlay"
+)
+
+// sendText sends a playlist, gzipped to those who take that.
+func (s *Server) sendText(w http.ResponseWriter, r *http.Request, a *answer, cache string, to exchange) {
+	head := w.Header()
+	head.Set("Content-Type", listType)
+	head.Set("Cache-Control", cache)
+	head.Add("Vary", "Accept-Encoding")
+	text := a.plain
+	if acceptsGzip(r.Header.Get("Accept-Encoding")) {
+		head.Set("Content-Encoding", "gzip")
+		text = a.gzipped
+	}
+	head.Set("Content-Length", strconv.Itoa(len(text)))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // a transport without deadlines needs none
+	if r.Method == http.MethodHead {
+		s.count(to, http.StatusOK, 0, 0)
+		return
+	}
+	n, _ := w.Write(text) // a client that has gone
+	s.count(to, http.StatusOK, int64(n), 0)
+}
+
+// acceptsGzip reads Accept-Encoding (RFC 9110 §12.5.3).
+func acceptsGzip(header string) bool {
+	for _, one := range strings.Split(header, ",") {
+		coding, quality, _ := strings.Cut(strings.TrimSpace(one), ";")
+		if coding = strings.TrimSpace(coding); coding != "gzip" && coding != "*" {
+			continue
+		}
+		value, told := strings.CutPrefix(strings.ReplaceAll(quality, " ", ""), "q=")
+		q, err := strconv.ParseFloat(value, 64)
+		return !told || err == nil && q > 0
+	}
+	return false
+}
+
+// sendMedia sends what never changes.
+func (s *Server) sendMedia(w http.ResponseWriter, r *http.Request, m *muxer, found *resource, of rendition, to exchange) {
+	head := w.Header()
+	head.Set("Content-Type", mediaType)
+	if of == alone {
+		head.Set("Content-Type", soundType)
+	}
+	head.Set("Cache-Control", fmt.Sprintf("public, max-age=%d, immutable", int(m.options.Window.Seconds())+60))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // a transport without deadlines needs none
+	if r.Header.Get("Range") != "" {
+		counted := &counter{ResponseWriter: w}
+		http.ServeContent(counted, r, "", time.Time{}, &found.bodies)
+		s.count(to, counted.status, counted.bytes, found.frames)
+		return
+	}
+	head.Set("Accept-Ranges", "bytes")
+	head.Set("Content-Length", strconv.FormatInt(found.length(), 10))
+	if r.Method == http.MethodHead {
+		s.count(to, http.StatusOK, 0, 0)
+		return
+	}
+	n, _ := found.WriteTo(w) // a client that has gone
+	s.count(to, http.StatusOK, n, found.frames)
+}
+
+// counter counts what is written.
+type counter struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (c *counter) WriteHeader(status int) {
+	c.status = status
+	c.ResponseWriter.WriteHeader(status)
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(b)
+	c.bytes += int64(n)
+	return n, err
+}
+
+// countStates counts the copies of states that a viewer gets with the media.
+func (found *resource) countStates(of rendition, v *overlay.View, to exchange) {
+	carried := to.viewer.feed.Carried
+	for _, c := range found.copies {
+		sight := c.By(v)
+		if sight == nil {
+			carried.Lose()
+			continue
+		}
+		carried.Copy(outputs.CarriesID3, c.State().Stream, sight.Seq, len(sight.Text))
+		if of.variant(v) == marked && found.pictured {
+			carried.Copy(outputs.CarriesSEI, c.State().Stream, sight.Seq, len(sight.Text))
+		}
+	}
+}
+
+// countRanges counts the newest state when a playlist first shows it.
+func (p *playlist) countRanges(v *overlay.View, carried *outputs.Carried) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.states); n > 0 {
+		newest := p.states[n-1]
+		carried.Once(outputs.CarriesRange, newest.state.Stream, newest.state.Seq, len(newest.copy.Begin(v)))
+	}
+}
