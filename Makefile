@@ -16,7 +16,8 @@ VULN    := $(TOOLS)/govulncheck-$(VULN_VERSION)
 RUN_PACKAGES  := ffmpeg
 TEST_PACKAGES := $(RUN_PACKAGES) gcc libc6-dev iproute2 nginx libnginx-mod-rtmp libnginx-mod-stream rtmpdump prometheus \
 	nodejs gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-	obs-studio obs-plugins libgl1-mesa-dri libegl1 xvfb
+	gstreamer1.0-libav obs-studio obs-plugins libgl1-mesa-dri libegl1 xvfb chromium $(if $(shell command -v npm),,npm) \
+	mpv vlc-bin vlc-plugin-base
 
 # Platforms that must build without cgo.
 PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -34,6 +35,9 @@ PART  ?= $(PARTS)
 $(foreach p,$(PART),$(if $(filter $p,$(PARTS)),,$(error no part $p; the parts are: $(PARTS))))
 
 BINARY := $(CURDIR)/simulcart
+
+# What npm installs for the tests that drive Chromium.
+BROWSER := internal/mediatest/browser/node_modules/.package-lock.json
 
 .PHONY: help run build test deps-run deps-test format vet tidy lint unit fuzz cross smoke accept test-obs bench vuln clean
 
@@ -105,7 +109,10 @@ tidy: ## checks that go.mod and go.sum are what go mod tidy would write
 lint: $(LINT) ## golangci-lint with the short list of linters
 	$(LINT) run ./...
 
-unit: ## unit tests with the race detector in random order; coverage of media, wire and relay
+$(BROWSER): internal/mediatest/browser/package.json internal/mediatest/browser/package-lock.json
+	cd internal/mediatest/browser && npm ci --no-audit --no-fund
+
+unit: $(BROWSER) ## unit tests with the race detector in random order; coverage of media, wire and relay
 	@packages=$$(go list ./... | grep -v /accept); \
 	report=$$(mktemp); trap 'rm -f "$$report"' EXIT; \
 	go test -race -shuffle=on -cover -timeout 10m $$packages | tee "$$report"; \
@@ -150,10 +157,10 @@ define proofs
 	fi
 endef
 
-smoke: deps-test build ## the acceptance tests in their short form
+smoke: deps-test build $(BROWSER) ## the acceptance tests in their short form
 	$(call proofs,smoke,.)
 
-accept: deps-test build ## the acceptance tests at full length; PART=name for some of them
+accept: deps-test build $(BROWSER) ## the acceptance tests at full length; PART=name for some of them
 	@for part in $(PART); do \
 		echo "accept: $$part"; \
 		$(MAKE) --no-print-directory accept-$$part; \
@@ -173,4 +180,4 @@ vuln: $(VULN) ## known vulnerabilities (needs the database's site)
 	$(VULN) ./...
 
 clean: ## removes what was built
-	rm -rf $(BINARY) $(TOOLS) dist
+	rm -rf $(BINARY) $(TOOLS) dist internal/mediatest/browser/node_modules

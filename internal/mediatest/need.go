@@ -21,6 +21,14 @@ func debianPackage(what string) string {
 		return "obs-studio obs-plugins libgl1-mesa-dri libegl1"
 	case "Xvfb":
 		return "xvfb"
+	case "/usr/bin/chromium":
+		return "chromium"
+	case "mpv":
+		return "mpv"
+	case "cvlc":
+		return "vlc-bin vlc-plugin-base"
+	case "node":
+		return "nodejs"
 	case "ip":
 		return "iproute2"
 	case "unshare":
