@@ -36,10 +36,12 @@ $(foreach p,$(PART),$(if $(filter $p,$(PARTS)),,$(error no part $p; the parts ar
 
 BINARY := $(CURDIR)/simulcart
 
-# What npm installs for the tests that drive Chromium.
+# The pages that are built by npm, and what npm installs for them, and for the tests that drive Chromium.
+PAGES   := web/pages
+MODULES := $(PAGES)/node_modules/.package-lock.json
 BROWSER := internal/mediatest/browser/node_modules/.package-lock.json
 
-.PHONY: help run build test deps-run deps-test format vet tidy lint unit fuzz cross smoke accept test-obs bench vuln clean
+.PHONY: help run build test deps-run deps-test format vet tidy lint pages unit fuzz cross smoke accept test-obs bench vuln clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -51,7 +53,7 @@ run: deps-run build ## installs ffmpeg, builds, and runs the main job with a tes
 build: ## builds ./simulcart
 	CGO_ENABLED=0 go build -trimpath -o $(BINARY) ./cmd/simulcart
 
-test: deps-test format vet tidy lint unit fuzz cross smoke ## everything a change must pass, in at most 20 minutes on 2 cores
+test: deps-test format vet tidy lint pages unit fuzz cross smoke ## everything a change must pass, in at most 20 minutes on 2 cores
 	@echo "test: passed"
 
 # install PACKAGES: by apt, what is missing only. No service is started: RUNLEVEL=1, and a policy that refuses where there is none.
@@ -112,7 +114,16 @@ lint: $(LINT) ## golangci-lint with the short list of linters
 $(BROWSER): internal/mediatest/browser/package.json internal/mediatest/browser/package-lock.json
 	cd internal/mediatest/browser && npm ci --no-audit --no-fund
 
-unit: $(BROWSER) ## unit tests with the race detector in random order; coverage of media, wire and relay
+$(MODULES): $(PAGES)/package.json $(PAGES)/package-lock.json
+	cd $(PAGES) && npm ci --no-audit --no-fund
+
+pages: $(MODULES) ## type check and tests of the pages in web/pages, and whether the committed build is theirs
+	cd $(PAGES) && npm run --silent check && npm run --silent test && DIST=build/dist KIT=build/kit npm run --silent build
+	@for built in dist kit; do \
+		diff -r $(PAGES)/build/$$built $(PAGES)/$$built || { echo "$(PAGES)/$$built is not what its sources make; run: npm --prefix $(PAGES) run build"; exit 1; }; \
+	done
+
+unit: $(MODULES) $(BROWSER) ## unit tests with the race detector in random order; coverage of media, wire and relay
 	@packages=$$(go list ./... | grep -v /accept); \
 	report=$$(mktemp); trap 'rm -f "$$report"' EXIT; \
 	go test -race -shuffle=on -cover -timeout 10m $$packages | tee "$$report"; \
@@ -180,4 +191,4 @@ vuln: $(VULN) ## known vulnerabilities (needs the database's site)
 	$(VULN) ./...
 
 clean: ## removes what was built
-	rm -rf $(BINARY) $(TOOLS) dist internal/mediatest/browser/node_modules
+	rm -rf $(BINARY) $(TOOLS) dist $(PAGES)/node_modules $(PAGES)/build internal/mediatest/browser/node_modules

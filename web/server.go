@@ -128,12 +128,14 @@ func limitBody(h http.Handler) http.Handler {
 	})
 }
 
-// Handler serves the public side: the status page at / and the API below /v1/. Requests that would change something are
-// refused where they come from a page of another site.
+// Handler serves the public side: the status page at /, the pages for viewers below /watch/, and the API below /v1/. Requests
+// that would change something are refused where they come from a page of another site.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	serveRead(mux, "/{$}", page(pageHTML))
 	serveRead(mux, "/docs", page(docsHTML))
+	serveRead(mux, "/watch/{stream}", http.HandlerFunc(serveWatch))
+	serveRead(mux, "/assets/{file}", http.HandlerFunc(serveAsset))
 	s.register(mux)
 	mux.Handle("/", nothingHere(mux))
 

@@ -1,0 +1,84 @@
+// Messages in HLS: an ID3v2 tag in an emsg box, or an attribute of EXT-X-DATERANGE.
+
+/** Description of the TXXX frame, CLASS of the date range. */
+export const description = "simulcart.overlay";
+
+/** Attribute of the date range: the message in base64url. */
+export const attribute = "X-SIMULCART-OVERLAY";
+
+const maxValue = 4096; // bytes of a message
+
+/**
+ * Gives the values of all TXXX frames with our description in ID3v2 tags, one behind the other (ID3v2.4.0 structure §3, §4;
+ * frames §4.2.6). Tags and frames that are compressed, encrypted or unsynchronised are not ours and left out.
+ *
+ *	"ID3" major minor flags size(4, 7 bits each)   then frames: id(4) size(4) flags(2) data
+ *	TXXX data: encoding(1) description 00 value
+ */
+export function messages(data: Uint8Array): string[] {
+  const found: string[] = [];
+  for (let at = 0; at + 10 <= data.length && latin1(data, at, 3) === "ID3"; ) {
+    const major = data[at + 3]!;
+    const flags = data[at + 5]!;
+    const end = Math.min(at + 10 + synchsafe(data, at + 6), data.length);
+    let frame = at + 10;
+    if (flags & 0x40 && frame + 4 <= end) frame += major === 4 ? synchsafe(data, frame) : 4 + plain(data, frame);
+    if ((major === 3 || major === 4) && !(flags & 0x80)) readFrames(data.subarray(0, end), frame, major, found);
+    at = end + (flags & 0x10 ? 10 : 0); // a footer
+  }
+  return found;
+}
+
+function readFrames(data: Uint8Array, at: number, major: number, found: string[]): void {
+  while (at + 10 <= data.length && data[at] !== 0) { // zeros are padding
+    const size = major === 4 ? synchsafe(data, at + 4) : plain(data, at + 4);
+    const body = data.subarray(at + 10, at + 10 + size);
+    if (body.length < size) return;
+    if (latin1(data, at, 4) === "TXXX" && data[at + 9] === 0) {
+      const value = ours(body);
+      if (value !== null) found.push(value);
+    }
+    at += 10 + size;
+  }
+}
+
+// Gives the value of a TXXX frame of ours, in ISO 8859-1 (0) or UTF-8 (3).
+function ours(body: Uint8Array): string | null {
+  const end = body.indexOf(0, 1);
+  const value = body.subarray(end + 1);
+  if ((body[0] !== 3 && body[0] !== 0) || end < 0 || value.length > maxValue || latin1(body, 1, end - 1) !== description) return null;
+  return body[0] === 3 ? utf8(value) : latin1(value, 0, value.length);
+}
+
+/** Gives the message of a date range's attribute; null where there is none. */
+export function unwrap(base64url: string): string | null {
+  if (base64url.length > maxValue * 1.4) return null;
+  try {
+    const bytes = atob(base64url.replace(/-/g, "+").replace(/_/g, "/"));
+    return utf8(Uint8Array.from(bytes, (c) => c.charCodeAt(0)));
+  } catch {
+    return null; // not base64
+  }
+}
+
+function utf8(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes).replace(/\0+$/, "");
+  } catch {
+    return null;
+  }
+}
+
+function latin1(data: Uint8Array, at: number, length: number): string {
+  let text = "";
+  for (const byte of data.subarray(at, at + length)) text += String.fromCharCode(byte);
+  return text;
+}
+
+function synchsafe(data: Uint8Array, at: number): number {
+  return ((data[at]! & 127) << 21) | ((data[at + 1]! & 127) << 14) | ((data[at + 2]! & 127) << 7) | (data[at + 3]! & 127);
+}
+
+function plain(data: Uint8Array, at: number): number {
+  return data[at]! * 0x1000000 + (data[at + 1]! << 16) + (data[at + 2]! << 8) + data[at + 3]!;
+}
