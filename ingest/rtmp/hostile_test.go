@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"math"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -125,14 +124,14 @@ func TestHostilePeers(t *testing.T) {
 			_ = c.nc.Close()
 		}), "more than 16 values inside each other", ""},
 		{"times beyond a century", published(func(_ *rig, c *client) {
-			for at := int64(math.MaxInt32); ; at += math.MaxInt32 {
+			for at := int64(1<<30 - 1); ; at += 1<<30 - 1 {
 				if c.WriteMessage(rtmp.Message{Type: rtmp.TypeVideo, StreamID: c.id, Timestamp: at, Payload: unhex(interFrame)}) != nil {
 					return
 				}
 			}
 		}), errRunaway.Error(), ""},
 		{"times beyond a century ago", published(func(_ *rig, c *client) {
-			for at := int64(math.MinInt32); ; at += math.MinInt32 {
+			for at := int64(-1 << 30); ; at -= 1 << 30 {
 				if c.WriteMessage(rtmp.Message{Type: rtmp.TypeVideo, StreamID: c.id, Timestamp: at, Payload: unhex(interFrame)}) != nil {
 					return
 				}

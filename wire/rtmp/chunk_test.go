@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire"
@@ -33,7 +35,9 @@ var bothWays = []struct {
 	{"last plain time", Message{Type: TypeVideo, StreamID: 1, Timestamp: 0xFFFFFE, Payload: body(300)}},
 	{"first extended time", Message{Type: TypeVideo, StreamID: 1, Timestamp: 0xFFFFFF, Payload: body(300)}},
 	{"after 4 h 39 min 37 s", Message{Type: TypeVideo, StreamID: 1, Timestamp: 0x1000000, Payload: body(300)}},
+	{"after 12 days", Message{Type: TypeVideo, StreamID: 1, Timestamp: 1 << 30, Payload: body(300)}},
 	{"after 24 days", Message{Type: TypeVideo, StreamID: 1, Timestamp: 1<<31 - 1, Payload: body(300)}},
+	{"after 31 days", Message{Type: TypeVideo, StreamID: 1, Timestamp: 5 << 29, Payload: body(300)}},
 	{"after 37 days", Message{Type: TypeVideo, StreamID: 1, Timestamp: 3 << 30, Payload: body(300)}},
 	{"last time before the wrap", Message{Type: TypeVideo, StreamID: 1, Timestamp: 1<<32 - 1, Payload: body(300)}},
 	{"the wrap after 49.7 days", Message{Type: TypeVideo, StreamID: 1, Timestamp: 1 << 32, Payload: body(300)}},
@@ -168,6 +172,11 @@ func TestHeaders(t *testing.T) {
 		{
 			"a wrap on two chunk streams, one behind", "04 ffffff 000001 08 01000000 fffffff0 61  06 000005 000001 09 01000000 62  84 000001 63  86 000001 64",
 			[]Message{text(TypeAudio, 1, 0xFFFFFFF0, "a"), text(TypeVideo, 1, 1<<32+5, "b"), text(TypeAudio, 1, 0xFFFFFFF1, "c"), text(TypeVideo, 1, 1<<32+6, "d")},
+		},
+		{
+			"a wrap at 31 bits, one message behind",
+			"04 ffffff 000001 08 01000000 7ffffff0 61  06 000005 000001 09 01000000 62  04 ffffff 000001 08 01000000 7ffffff8 63  06 000010 000001 09 01000000 64",
+			[]Message{text(TypeAudio, 1, 0x7FFFFFF0, "a"), text(TypeVideo, 1, 1<<31+5, "b"), text(TypeAudio, 1, 0x7FFFFFF8, "c"), text(TypeVideo, 1, 1<<31+0x10, "d")},
 		},
 		{"an unknown type", "04 000010 000001 63 01000000 61", []Message{text(99, 1, 16, "a")}},
 	} {
@@ -326,6 +335,27 @@ func TestMemoryFollowsWhatArrives(t *testing.T) {
 			if got := after.TotalAlloc - before.TotalAlloc; got > 2*readStep+32<<10 { // one step, and the buffer of an authorised peer
 				t.Errorf("%d bytes were allocated", got)
 			}
+		})
+	}
+}
+
+// A publisher's clock that goes on for long comes back as it was, whether it is written with all of its 32 bits or without the highest.
+func TestClockFollowsAnyPublisher(t *testing.T) {
+	for name, mask := range map[string]uint32{"32 bits": math.MaxUint32, "31 bits": math.MaxInt32} {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				at := int64(rapid.Uint32().Draw(t, "start") & mask)
+				var c clock
+				if got := c.unwrap(uint32(at)); got != at {
+					t.Fatalf("got %d, want %d", got, at)
+				}
+				for _, step := range rapid.SliceOf(rapid.Int64Range(-1<<30, 1<<30-1)).Draw(t, "steps") {
+					at += step
+					if got := c.unwrap(uint32(at) & mask); got != at {
+						t.Fatalf("got %d, want %d after a step of %d", got, at, step)
+					}
+				}
+			})
 		})
 	}
 }

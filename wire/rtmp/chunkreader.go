@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
 )
 
@@ -58,14 +57,14 @@ type chunkReader struct {
 	limits  Limits
 	held    int // bytes of partial bodies
 	streams map[uint32]*chunkStream
-	clock   media.Unwrapper
+	clock   clock
 }
 
 // newChunkReader reads from r under the limits of a peer that is not authorised yet.
 func newChunkReader(r io.Reader) *chunkReader {
 	return &chunkReader{
 		r: bufio.NewReaderSize(r, 8<<10), size: defaultChunkSize, limits: Unauthorised(),
-		streams: make(map[uint32]*chunkStream), clock: media.Unwrapper{Bits: 32},
+		streams: make(map[uint32]*chunkStream),
 	}
 }
 
@@ -86,7 +85,7 @@ func (c *chunkReader) next() (Message, error) {
 		c.held -= len(cs.body)
 		cs.body, cs.partial = nil, false
 		if m.Type.isMedia() {
-			m.Timestamp = c.clock.Unwrap(uint64(cs.timestamp))
+			m.Timestamp = c.clock.unwrap(cs.timestamp)
 		}
 		return m, nil
 	}
