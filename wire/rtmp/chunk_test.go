@@ -250,7 +250,26 @@ func TestLimits(t *testing.T) {
 		}
 		return b.String()
 	}
-	const sized = "02 000000 000004 01 00000000 00003fff" // chunks of 16,383 bytes: 16 bytes
+	const sized = "02 000000 000004 01 00000000 00003fff"            // chunks of 16,383 bytes: 16 bytes
+	cut := func(id byte, length, size int, typ MessageType) string { // the first size bytes of a message
+		var b strings.Builder
+		b.WriteString(header(id, length, typ))
+		for at := 0; at < size; at += 16383 {
+			if at > 0 {
+				fmt.Fprintf(&b, "%02x", 3<<6|id)
+			}
+			b.WriteString(strings.Repeat("00", min(16383, size-at)))
+		}
+		return b.String()
+	}
+	whole := func(length int, typ MessageType) string { return cut(3, length, length, typ) }
+	parts := func(chunks ...int) string { // unfinished video messages, of so many chunks each
+		var b strings.Builder
+		for i, n := range chunks {
+			b.WriteString(cut(byte(4+i), 8<<20, n*16383, TypeVideo))
+		}
+		return b.String()
+	}
 	for _, tt := range []struct {
 		name       string
 		authorised bool
@@ -269,6 +288,9 @@ func TestLimits(t *testing.T) {
 		{"unknown", false, header(3, 0xFFFFFF, 99), "rtmp: at byte 12: type 99 message too long: 16777215, allowed 16384 (limit message_size)"},
 		{"64 KiB of parts", false, sized + partial(4, 16383) + header(12, 3, TypeAudio) + "616161", ""},
 		{"a byte more", false, sized + partial(4, 16383) + header(12, 5, TypeAudio) + "6161616161", "rtmp: at byte 65608: too much of unfinished messages: 65537, allowed 65536 (limit partial_bodies)"},
+		{"authorised, the longest of each type", true, sized + whole(8<<20, TypeVideo) + whole(64<<10, TypeAudio) + whole(64<<10, TypeData) + whole(16<<10, TypeAbort), ""},
+		{"12 MiB of parts", true, sized + parts(512, 256) + header(12, 768, TypeAudio) + strings.Repeat("61", 768), ""},
+		{"a byte more than 12 MiB", true, sized + parts(512, 256) + header(12, 769, TypeAudio) + strings.Repeat("61", 769), "rtmp: at byte 12582962: too much of unfinished messages: 12582913, allowed 12582912 (limit partial_bodies)"},
 		{"authorised video", true, header(3, 8<<20+1, TypeVideo), "rtmp: at byte 12: video message too long: 8388609, allowed 8388608 (limit message_size)"},
 		{"authorised audio", true, header(3, 64<<10+1, TypeAudio), "rtmp: at byte 12: audio message too long: 65537, allowed 65536 (limit message_size)"},
 		{"authorised data", true, header(3, 64<<10+1, TypeData), "rtmp: at byte 12: data message too long: 65537, allowed 65536 (limit message_size)"},
