@@ -3,6 +3,7 @@ package rtmp
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -375,4 +376,36 @@ func (l *failing) Accept() (net.Conn, error) {
 		return nil, context.DeadlineExceeded
 	}
 	return l.pipes.Accept()
+}
+
+// The TLS handshake has 5 s in all, whether nothing comes or a little at a time.
+func TestSlowTLS(t *testing.T) {
+	secure := &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
+	for name, hello := range map[string][]byte{
+		"says nothing":         nil,
+		"a hello byte by byte": append([]byte{0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3}, make([]byte, 500)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, l := newRig(t), newPipes()
+				ctx, cancel := context.WithCancel(t.Context())
+				var serving sync.WaitGroup
+				serving.Go(func() { _ = r.server.Serve(ctx, l, secure) })
+				nc := l.dial("192.0.2.1:5")
+				serving.Go(func() {
+					for _, b := range hello {
+						time.Sleep(100 * time.Millisecond)
+						if _, err := nc.Write([]byte{b}); err != nil {
+							return
+						}
+					}
+				})
+				r.endsAfter(nc, tlsTimeout)
+				r.counted("tls")
+				_ = nc.Close()
+				cancel()
+				serving.Wait()
+			})
+		})
+	}
 }
