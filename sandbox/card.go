@@ -77,7 +77,9 @@ func (c *Card) play(ctx context.Context, ffmpeg string, stage Stage) error {
 		case <-ctx.Done():
 		}
 	}()
-	err = copyFrames(pipe, stage)
+	if err = bound(cmd.Process.Pid); err == nil {
+		err = copyFrames(pipe, stage)
+	}
 	cancel()
 	<-stop
 	_ = cmd.Wait() // it was killed, or its pipe has ended: either way the copy says why
@@ -112,13 +114,14 @@ func copyFrames(r io.Reader, stage Stage) error {
 	}
 }
 
-// cardArguments is what ffmpeg makes: 640x360 at 30 frames a second, a key frame each 2 s, no B-frames, a quiet tone.
+// cardArguments is what ffmpeg makes: 640x360 at 30 frames a second, a key frame each 2 s, no B-frames, a quiet tone. Two threads for each
+// part are enough, and stay within the memory of a child on a machine of any size.
 func cardArguments() []string {
 	return []string{
-		"-hide_banner", "-nostdin", "-loglevel", "error",
+		"-hide_banner", "-nostdin", "-loglevel", "error", "-filter_threads", "2",
 		"-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30",
 		"-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000,volume=0.05",
-		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-b:v", "800k", "-g", "60",
+		"-c:v", "libx264", "-threads", "2", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-b:v", "800k", "-g", "60",
 		"-c:a", "aac", "-b:a", "96k", "-ac", "2",
 		"-f", "flv", "pipe:1",
 	}
