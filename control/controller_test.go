@@ -246,8 +246,12 @@ func TestNode(t *testing.T) {
 	}
 	b.Refusals = &ingest.Refusals{}
 	b.Refusals.Count(ingest.RefusedKey)
+	b.Refusals.Hit(ingest.LimitSilence)
 	if got := b.Node().Refused; got["key"] != 1 || got["busy"] != 0 {
 		t.Errorf("got %v, want one wrong key", got)
+	}
+	if got := b.Node().Limits; got["silence"] != 1 || got["name_length"] != 0 {
+		t.Errorf("got %v, want one that was silent", got)
 	}
 }
 

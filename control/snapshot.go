@@ -12,9 +12,9 @@ import (
 
 // Node gives what concerns the node and no single stream.
 func (c *Controller) Node() NodeStatus {
-	st := NodeStatus{Refused: map[string]uint64{}, Feeds: c.feedsRefused()}
+	st := NodeStatus{Refused: map[string]uint64{}, Limits: map[string]uint64{}, Feeds: c.feedsRefused()}
 	if c.Refusals != nil {
-		st.Refused = c.Refusals.Counts()
+		st.Refused, st.Limits = c.Refusals.Counts(), c.Refusals.Hits()
 	}
 	return st
 }

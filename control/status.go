@@ -6,6 +6,7 @@ import "time"
 // NodeStatus is what concerns the node and no single stream.
 type NodeStatus struct {
 	Refused map[string]uint64 `json:"refused" doc:"connections that ended before they published or played, by reason"`
+	Limits  map[string]uint64 `json:"limits" doc:"connections that ended at one of their limits, before they published or played or afterwards, by limit"`
 	Feeds   []FeedRefusals    `json:"feeds_refused" doc:"requests to pull a stream that were refused, for each partner and protocol"`
 }
 

@@ -29,13 +29,50 @@ var refusalNames = [refusals]string{
 // String gives the label.
 func (r Refusal) String() string { return refusalNames[r] }
 
-// Refusals counts connections that were refused, over all protocols. The zero value is ready, for any goroutine.
+// Limit is a bound of a connection that its peer went over, before it was let in or after. The set is closed; each is a label in
+// metrics.
+type Limit uint8
+
+// The limits.
+const (
+	LimitChunkSize    Limit = iota // chunks too small
+	LimitChunkStreams              // too many at once
+	LimitPartial                   // too much of unfinished messages
+	LimitMessage                   // a message too long
+	LimitName                      // a name too long
+	LimitFirstMedia                // nothing came after publish
+	LimitSilence                   // nothing was heard of a publisher
+	limits
+)
+
+var limitNames = [limits]string{
+	"chunk_size", "chunk_streams", "partial_bodies", "message_size", "name_length", "first_media", "silence",
+}
+
+// String gives the label.
+func (l Limit) String() string { return limitNames[l] }
+
+// Refusals counts connections that were refused, and limits that ended one, over all protocols. The zero value is ready, for any
+// goroutine.
 type Refusals struct {
 	counts [refusals]atomic.Uint64
+	limits [limits]atomic.Uint64
 }
 
 // Count adds one.
 func (r *Refusals) Count(why Refusal) { r.counts[why].Add(1) }
+
+// Hit adds one connection that ended at a limit.
+func (r *Refusals) Hit(l Limit) { r.limits[l].Add(1) }
+
+// Hits gives how many connections ended at each limit since the process started, by label; none is left out.
+func (r *Refusals) Hits() map[string]uint64 {
+	m := make(map[string]uint64, limits)
+	for i := range r.limits {
+		m[Limit(i).String()] = r.limits[i].Load()
+	}
+	return m
+}
 
 // Counts gives the numbers since the process started, by label; none is left out.
 func (r *Refusals) Counts() map[string]uint64 {

@@ -19,3 +19,21 @@ func TestRefusals(t *testing.T) {
 		seen[i.String()] = true
 	}
 }
+
+func TestLimitHits(t *testing.T) {
+	var r Refusals
+	r.Hit(LimitMessage)
+	r.Hit(LimitMessage)
+	r.Hit(LimitSilence)
+	got := r.Hits()
+	if len(got) != int(limits) || got["message_size"] != 2 || got["silence"] != 1 || got["chunk_size"] != 0 {
+		t.Errorf("got %v, want all labels, message_size 2, silence 1", got)
+	}
+	seen := map[string]bool{}
+	for i := range limits {
+		if name := i.String(); name == "" || seen[name] {
+			t.Errorf("limit %d has the label %q", i, name)
+		}
+		seen[i.String()] = true
+	}
+}

@@ -67,7 +67,8 @@ var (
 
 // The metrics of a destination.
 var (
-	refused = prometheus.NewDesc("simulcart_ingest_refused_total", "Connections that ended before they published or played.", []string{"reason"}, nil)
+	refused   = prometheus.NewDesc("simulcart_ingest_refused_total", "Connections that ended before they published or played.", []string{"reason"}, nil)
+	limitHits = prometheus.NewDesc("simulcart_ingest_limit_hits_total", "Connections that ended at one of their limits, before they published or played or afterwards.", []string{"limit"}, nil)
 
 	destinationState = destinationMetric("state", "1 for the state that the destination is in, 0 for all others.", "state")
 	attempts         = destinationMetric("attempts_total", "Connection attempts.")
@@ -119,7 +120,7 @@ type collector struct{ source Source }
 // Describe names every metric that Collect may send.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		refused, streamState, ingestBytes, ingestFrames, dropped, takeovers, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
+		refused, limitHits, streamState, ingestBytes, ingestFrames, dropped, takeovers, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
 		overlayCards, overlayWaiting, overlayChanges, overlayStates, overlayRepeats, overlayLate, overlayUndone, overlayBytes,
 		feedReaders, feedBytes, feedFrames, feedSkipped, feedLag, feedRefused,
 		hlsSegments, hlsParts, hlsSegmentSeconds, hlsPartSeconds, hlsTarget, hlsPartTarget, hlsAge, hlsWindow, hlsMemory, hlsDisk, hlsHeld, hlsRequests,
@@ -134,6 +135,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	node := c.source.Node()
 	series{out: ch}.counts(refused, nil, node.Refused)
+	series{out: ch}.counts(limitHits, nil, node.Limits)
 	for _, f := range node.Feeds {
 		series{ch, []string{f.Protocol, f.Partner}}.counts(feedRefused, nil, f.Causes)
 	}

@@ -188,14 +188,21 @@ simulcart_feed_refused_total{cause="expired",partner="tsl",protocol="rtsp"} 0
 }
 
 func TestRefusedConnectionsAreCounted(t *testing.T) {
-	source := &fakeSource{node: control.NodeStatus{Refused: map[string]uint64{"key": 3, "slow": 0}}}
+	source := &fakeSource{node: control.NodeStatus{
+		Refused: map[string]uint64{"key": 3, "slow": 0}, Limits: map[string]uint64{"message_size": 2, "silence": 0},
+	}}
 	const want = `
+# HELP simulcart_ingest_limit_hits_total Connections that ended at one of their limits, before they published or played or afterwards.
+# TYPE simulcart_ingest_limit_hits_total counter
+simulcart_ingest_limit_hits_total{limit="message_size"} 2
+simulcart_ingest_limit_hits_total{limit="silence"} 0
 # HELP simulcart_ingest_refused_total Connections that ended before they published or played.
 # TYPE simulcart_ingest_refused_total counter
 simulcart_ingest_refused_total{reason="key"} 3
 simulcart_ingest_refused_total{reason="slow"} 0
 `
-	if err := testutil.CollectAndCompare(collector{source}, strings.NewReader(want), "simulcart_ingest_refused_total"); err != nil {
+	names := []string{"simulcart_ingest_refused_total", "simulcart_ingest_limit_hits_total"}
+	if err := testutil.CollectAndCompare(collector{source}, strings.NewReader(want), names...); err != nil {
 		t.Error(err)
 	}
 }

@@ -85,17 +85,18 @@ func TestHostilePeers(t *testing.T) {
 		do    func(r *rig, nc net.Conn)
 		said  string
 		label string // under which the refusal is counted; "": it had been let in
+		limit string // under which the limit is counted; "": it was none
 	}{
-		{"garbage", raw(noise(64 << 10)), "this is no RTMP peer", "syntax"},
-		{"a web browser", raw([]byte("GET / HTTP/1.1\r\n\r\n")), "speaks HTTP", "syntax"},
-		{"TLS on the plain port", raw(append([]byte{0x16, 3, 1}, make([]byte, 200)...)), "speaks TLS", "syntax"},
-		{"RTMPE", raw(append([]byte{6}, make([]byte, 1536)...)), "RTMPE", "unsupported"},
-		{"garbage after the handshake", shaken(bytes.Repeat([]byte{0xFF}, 4096)), "rtmp chunk: at byte", "syntax"},
-		{"AMF of depth 17", shaken(command(nested()[13:])), "more than 16 values inside each other", "unsupported"},
-		{"AMF of depth 4,000", shaken(command(bytes.Repeat([]byte{3, 0, 1, 'a'}, 4000))), "more than 16 values inside each other", "unsupported"},
-		{"connect of depth 17", shaken(command(append(amf.Append(nil, "connect", 1.0), nested()[13:]...))), "more than 16 values inside each other", "unsupported"},
-		{"a message of 16 MB before authorisation", shaken(chunk(rtmp.TypeVideo, 1<<24-1, make([]byte, 128)...)), "message too long: 16777215, allowed 16384", "limit"},
-		{"chunks of 1 byte", shaken(chunk(rtmp.TypeSetChunkSize, 4, 0, 0, 0, 1)), "chunk size too small: 1, allowed 128", "limit"},
+		{"garbage", raw(noise(64 << 10)), "this is no RTMP peer", "syntax", ""},
+		{"a web browser", raw([]byte("GET / HTTP/1.1\r\n\r\n")), "speaks HTTP", "syntax", ""},
+		{"TLS on the plain port", raw(append([]byte{0x16, 3, 1}, make([]byte, 200)...)), "speaks TLS", "syntax", ""},
+		{"RTMPE", raw(append([]byte{6}, make([]byte, 1536)...)), "RTMPE", "unsupported", ""},
+		{"garbage after the handshake", shaken(bytes.Repeat([]byte{0xFF}, 4096)), "rtmp chunk: at byte", "syntax", ""},
+		{"AMF of depth 17", shaken(command(nested()[13:])), "more than 16 values inside each other", "unsupported", ""},
+		{"AMF of depth 4,000", shaken(command(bytes.Repeat([]byte{3, 0, 1, 'a'}, 4000))), "more than 16 values inside each other", "unsupported", ""},
+		{"connect of depth 17", shaken(command(append(amf.Append(nil, "connect", 1.0), nested()[13:]...))), "more than 16 values inside each other", "unsupported", ""},
+		{"a message of 16 MB before authorisation", shaken(chunk(rtmp.TypeVideo, 1<<24-1, make([]byte, 128)...)), "message too long: 16777215, allowed 16384", "limit", "message_size"},
+		{"chunks of 1 byte", shaken(chunk(rtmp.TypeSetChunkSize, 4, 0, 0, 0, 1)), "chunk size too small: 1, allowed 128", "limit", "chunk_size"},
 		{"another application", func(r *rig, nc net.Conn) {
 			_ = rtmp.OfferHandshake(nc)
 			_, err := rtmp.NewConn(nc).Connect(rtmp.Offer{URL: rtmp.URL{Host: "h", App: "vod"}})
@@ -103,18 +104,27 @@ func TestHostilePeers(t *testing.T) {
 			if !errors.As(err, &refused) || !strings.Contains(refused.Status.Description, "rtmp://host/live") {
 				r.Errorf("heard %v", err)
 			}
-		}, "no application of that name", "app"},
-		{"a stream name of 2 KiB", func(r *rig, nc net.Conn) { _, _ = publishAs(nc, strings.Repeat("k", 2048)) }, "stream name too long", "limit"},
+		}, "no application of that name", "app", ""},
+		{"a stream name of 2 KiB", func(r *rig, nc net.Conn) { _, _ = publishAs(nc, strings.Repeat("k", 2048)) }, "stream name too long", "limit", "name_length"},
 		{"33 chunk streams", shaken(func() (b []byte) {
 			for i := range 33 {
 				b = append(b, byte(3+i), 0, 0, 0, 0, 0, 1, 9, 0, 0, 0, 0, 1)
 			}
 			return b
-		}()), "too many chunk streams", "limit"},
+		}()), "too many chunk streams", "limit", "chunk_streams"},
+		{"64 KiB of unfinished messages", shaken(func() []byte {
+			b := chunk(rtmp.TypeSetChunkSize, 4, 0, 0, 0x3F, 0xFF)
+			for i := range byte(5) {
+				part := chunk(rtmp.TypeVideo, 16<<10, make([]byte, 0x3FFF)...)
+				part[0] += i
+				b = append(b, part...)
+			}
+			return b
+		}()), "too much of unfinished messages", "limit", "partial_bodies"},
 		{"a message of 9 MiB", published(func(_ *rig, c *client) {
 			_, _ = c.nc.Write(chunk(rtmp.TypeVideo, 9<<20, 0x27))
-		}), "video message too long", ""},
-		{"garbage after publish", published(func(_ *rig, c *client) { _, _ = c.nc.Write(bytes.Repeat([]byte{0xFF}, 4096)) }), "rtmp chunk: at byte", ""},
+		}), "video message too long", "", "message_size"},
+		{"garbage after publish", published(func(_ *rig, c *client) { _, _ = c.nc.Write(bytes.Repeat([]byte{0xFF}, 4096)) }), "rtmp chunk: at byte", "", ""},
 		{"a command of depth 17 does not end a show", published(func(r *rig, c *client) {
 			reader := r.hub.Stream("maria").Subscribe("show", 0)
 			defer reader.Close()
@@ -122,24 +132,24 @@ func TestHostilePeers(t *testing.T) {
 			r.group(c, 0)
 			r.read(reader, 3)
 			_ = c.nc.Close()
-		}), "more than 16 values inside each other", ""},
+		}), "more than 16 values inside each other", "", ""},
 		{"times beyond a century", published(func(_ *rig, c *client) {
 			for at := int64(1<<30 - 1); ; at += 1<<30 - 1 {
 				if c.WriteMessage(rtmp.Message{Type: rtmp.TypeVideo, StreamID: c.id, Timestamp: at, Payload: unhex(interFrame)}) != nil {
 					return
 				}
 			}
-		}), errRunaway.Error(), ""},
+		}), errRunaway.Error(), "", ""},
 		{"times beyond a century ago", published(func(_ *rig, c *client) {
 			for at := int64(-1 << 30); ; at -= 1 << 30 {
 				if c.WriteMessage(rtmp.Message{Type: rtmp.TypeVideo, StreamID: c.id, Timestamp: at, Payload: unhex(interFrame)}) != nil {
 					return
 				}
 			}
-		}), errRunaway.Error(), ""},
+		}), errRunaway.Error(), "", ""},
 		{"AMF3", published(func(_ *rig, c *client) {
 			_ = c.WriteMessage(rtmp.Message{Type: rtmp.TypeCommandAMF3, Payload: []byte{0}})
-		}), "use AMF0", ""},
+		}), "use AMF0", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r, dial := loopback(t)
@@ -156,6 +166,7 @@ func TestHostilePeers(t *testing.T) {
 			if tc.label != "" {
 				r.counted(tc.label)
 			}
+			r.hit(tc.limit)
 			r.group(other, 80)
 			if got := r.read(reader, 6); len(got) != 6 {
 				t.Errorf("the other stream gave %v", got)

@@ -163,6 +163,7 @@ func TestDeadPublisher(t *testing.T) {
 			r.Errorf("state %s, want holding", st.State)
 		}
 		r.logged("nothing was heard of it for 10s")
+		r.hit("silence")
 	})
 }
 
@@ -238,6 +239,7 @@ func TestNoMedia(t *testing.T) {
 		}
 		synctest.Wait()
 		r.logged(errNoMedia.Error())
+		r.hit("first_media")
 	})
 }
 

@@ -28,6 +28,7 @@ const farthest = 100 * 365 * 24 * 3600 * 1000
 
 var (
 	errNoMedia = errors.New("no media came within 15 s of publish: check that the encoder's outputs are on")
+	errSilent  = errors.New("nothing was heard of it for 10s")
 	errDeaf    = errors.New("it takes nothing of what is written to it")
 	errRunaway = errors.New("its timestamps went over a century")
 )
@@ -146,7 +147,7 @@ func (p *publisher) lost(err error) error {
 	case !p.media:
 		return errNoMedia
 	}
-	return fmt.Errorf("nothing was heard of it for %s", deadAfter)
+	return errSilent
 }
 
 // command handles what the encoder says beside media; true is the end of its stream.

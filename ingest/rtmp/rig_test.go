@@ -235,6 +235,16 @@ func (r *rig) counted(label string) {
 	}
 }
 
+// hit checks that one connection ended at a limit in all, that of the label given; none where it is "".
+func (r *rig) hit(label string) {
+	r.Helper()
+	for l, n := range r.server.Refusals.Hits() {
+		if want := map[bool]uint64{true: 1}[l == label]; n != want {
+			r.Errorf("limit %q was hit %d times, want %d", l, n, want)
+		}
+	}
+}
+
 // logged waits until the log has a text.
 func (r *rig) logged(text string) {
 	r.Helper()

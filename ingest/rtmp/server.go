@@ -133,6 +133,7 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, place *access.Plac
 		}
 		why := refusalOf(err)
 		s.refused(why)
+		s.hit(err)
 		switch {
 		case why == ingest.RefusedApp:
 			farewell(nc)
@@ -144,10 +145,12 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, place *access.Plac
 	}
 	log = log.With("during", request.Action.String())
 	if request.Action == rtmp.Publish {
-		say(ctx, log, s.publish(ctx, conn, request, protocol, settle))
+		err = s.publish(ctx, conn, request, protocol, settle)
 	} else {
-		say(ctx, log, s.play(ctx, conn, request, settle))
+		err = s.play(ctx, conn, request, settle)
 	}
+	s.hit(err)
+	say(ctx, log, err)
 }
 
 // open goes from the RTMP handshake to the request, each step under its own total time.
@@ -228,6 +231,38 @@ var errRevoked = errors.New("the right to play has expired, or was taken away")
 func (s *Server) refused(why ingest.Refusal) {
 	if s.Refusals != nil {
 		s.Refusals.Count(why)
+	}
+}
+
+// hit counts a connection that ended at one of its limits.
+func (s *Server) hit(err error) {
+	if l, ok := limitOf(err); ok && s.Refusals != nil {
+		s.Refusals.Hit(l)
+	}
+}
+
+// limitOf gives the limit at which a connection ended; false where it was none.
+func limitOf(err error) (ingest.Limit, bool) {
+	var over *rtmp.LimitError
+	switch {
+	case errors.Is(err, errNoMedia):
+		return ingest.LimitFirstMedia, true
+	case errors.Is(err, errSilent):
+		return ingest.LimitSilence, true
+	case !errors.As(err, &over):
+		return 0, false
+	}
+	switch over.Limit {
+	case rtmp.LimitChunkSize:
+		return ingest.LimitChunkSize, true
+	case rtmp.LimitChunkStreams:
+		return ingest.LimitChunkStreams, true
+	case rtmp.LimitPartial:
+		return ingest.LimitPartial, true
+	case rtmp.LimitMessage:
+		return ingest.LimitMessage, true
+	default:
+		return ingest.LimitName, true
 	}
 }
 
