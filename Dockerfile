@@ -21,7 +21,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --home-dir /nonexistent --shell /usr/sbin/nologin simulcart
 COPY --from=build /out/simulcart /usr/local/bin/simulcart
-COPY LICENSE /usr/share/doc/simulcart/LICENSE
+COPY LICENSE web/pages/hls.js-LICENSE.txt /usr/share/doc/simulcart/
 USER 10001:10001
 
 # RTMP, RTMPS, status page and API, metrics and health.

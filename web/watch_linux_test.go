@@ -178,23 +178,23 @@ func checkSkew(t *testing.T, seen sight, want []drawn) {
 // new one that does, and a rectangle is one of the picture, not of the window.
 func checkElements(t *testing.T, seen sight) {
 	t.Helper()
-	at := func(change, card int) seenCard { return seen.Cards[change].Cards[card] }
+	first := func(change int) seenCard { return seen.Cards[change].Cards[0] }
 	for _, c := range []struct {
 		name     string
 		a, b     seenCard
 		same     bool
 		newMoves int
 	}{
-		{"another price", at(0, 0), at(1, 0), true, 0},
-		{"another product", at(1, 0), at(2, 0), false, 1},
-		{"another title and place", at(2, 0), at(3, 0), true, 0},
+		{"another price", first(0), first(1), true, 0},
+		{"another product", first(1), first(2), false, 1},
+		{"another title and place", first(2), first(3), true, 0},
 	} {
 		if got := c.a.Element == c.b.Element; got != c.same || c.b.Moves != c.newMoves {
 			t.Errorf("%s: got the same element: %v, with %d animations, want %v with %d", c.name, got, c.b.Moves, c.same, c.newMoves)
 		}
 	}
-	if got := at(2, 0).Elements; got != at(0, 0).Elements {
-		t.Errorf("markup in a title made elements: %d, want %d", got, at(0, 0).Elements)
+	if got := first(2).Elements; got != first(0).Elements {
+		t.Errorf("markup in a title made elements: %d, want %d", got, first(0).Elements)
 	}
 	box := seen.Cards[3].Cards[slices.IndexFunc(seen.Cards[3].Cards, func(c seenCard) bool { return c.Pos == "box" })]
 	// 256 × 128 in a window of 800 × 600: bars of 100 above and below.

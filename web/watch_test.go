@@ -12,26 +12,14 @@ import (
 )
 
 // fetch asks a handler without tokens or streams.
-func fetch(t *testing.T, method, path string, header ...string) *http.Response {
-	t.Helper()
+func fetch(method, path string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, nil)
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
 	(&Server{Source: &fakeSource{}}).Handler().ServeHTTP(w, r)
-	return w.Result()
-}
-
-// content reads a whole answer.
-func content(t *testing.T, r *http.Response) []byte {
-	t.Helper()
-	defer r.Body.Close()
-	data, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return w
 }
 
 func TestWatchPage(t *testing.T) {
@@ -50,17 +38,17 @@ func TestWatchPage(t *testing.T) {
 		{"markup", "/watch/%3Cscript%3E", 404},
 		{"another path below", "/watch/maria/x", 404},
 	} {
-		r := fetch(t, "GET", c.path)
-		if body := content(t, r); r.StatusCode != c.code || (c.code == 200) != bytes.Contains(body, []byte("<video")) {
-			t.Errorf("%s: got %d %.80s, want %d", c.name, r.StatusCode, body, c.code)
+		r := fetch(http.MethodGet, c.path)
+		if body := r.Body.Bytes(); r.Code != c.code || (c.code == 200) != bytes.Contains(body, []byte("<video")) {
+			t.Errorf("%s: got %d %.80s, want %d", c.name, r.Code, body, c.code)
 		}
 	}
-	r := fetch(t, "GET", "/watch/maria?token=secret")
-	body := content(t, r)
-	if got := r.Header.Get(policyHeader); got != watchPolicy || strings.Contains(got, "unsafe") {
+	r := fetch(http.MethodGet, "/watch/maria?token=secret")
+	body := r.Body.Bytes()
+	if got := r.Header().Get(policyHeader); got != watchPolicy || strings.Contains(got, "unsafe") {
 		t.Errorf("policy: got %q", got)
 	}
-	if got := r.Header.Get("Cache-Control"); got != "no-store" {
+	if got := r.Header().Get("Cache-Control"); got != "no-store" {
 		t.Errorf("Cache-Control: got %q, want no-store", got)
 	}
 	if bytes.Contains(body, []byte("secret")) {
@@ -69,30 +57,30 @@ func TestWatchPage(t *testing.T) {
 	if inline := regexp.MustCompile(`<style|style=|<script[^>]*>[^<]|\son\w+=`).Find(body); inline != nil {
 		t.Errorf("the page has %q in it, which its policy forbids", inline)
 	}
-	if r := fetch(t, "POST", "/watch/maria"); r.StatusCode != 405 || r.Header.Get("Allow") != allowRead {
-		t.Errorf("POST: got %d, Allow %q", r.StatusCode, r.Header.Get("Allow"))
+	if r := fetch(http.MethodPost, "/watch/maria"); r.Code != 405 || r.Header().Get("Allow") != allowRead {
+		t.Errorf("POST: got %d, Allow %q", r.Code, r.Header().Get("Allow"))
 	}
 }
 
 // What the page loads is there, for ever, in both codings.
 func TestAssets(t *testing.T) {
-	html := content(t, fetch(t, "GET", "/watch/maria"))
+	html := fetch(http.MethodGet, "/watch/maria").Body.Bytes()
 	found := regexp.MustCompile(`(?:src|href)="\.\.(/assets/[^"]+)"`).FindAllSubmatch(html, -1)
 	kinds := map[string]int{}
 	for _, f := range found {
 		name := string(f[1])
-		plain, zip := fetch(t, "GET", name), fetch(t, "GET", name, "Accept-Encoding", "br;q=1.0, gzip;q=0.8")
-		want := content(t, plain)
-		for _, r := range []*http.Response{plain, zip} {
-			if r.StatusCode != 200 || r.Header.Get("Cache-Control") != immutable || r.Header.Get("Vary") != "Accept-Encoding" || r.Header.Get("X-Content-Type-Options") != "nosniff" {
-				t.Errorf("%s: got %d with %v", name, r.StatusCode, r.Header)
+		plain, zip := fetch(http.MethodGet, name), fetch(http.MethodGet, name, "Accept-Encoding", "br;q=1.0, gzip;q=0.8")
+		want := plain.Body.Bytes()
+		for _, r := range []*httptest.ResponseRecorder{plain, zip} {
+			if r.Code != http.StatusOK || r.Header().Get("Cache-Control") != immutable || r.Header().Get("Vary") != "Accept-Encoding" || r.Header().Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("%s: got %d with %v", name, r.Code, r.Header())
 			}
-			kinds[r.Header.Get(contentType)]++
+			kinds[r.Header().Get(contentType)]++
 		}
-		if got := plain.Header.Get("Content-Encoding"); got != "" {
+		if got := plain.Header().Get("Content-Encoding"); got != "" {
 			t.Errorf("%s: got the coding %q without asking", name, got)
 		}
-		unpacked, err := gzip.NewReader(bytes.NewReader(content(t, zip)))
+		unpacked, err := gzip.NewReader(bytes.NewReader(zip.Body.Bytes()))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -104,8 +92,8 @@ func TestAssets(t *testing.T) {
 		t.Errorf("got the types %v, want scripts and styles", kinds)
 	}
 	for _, path := range []string{"/assets/", "/assets/no.js", "/assets/..%2Fwatch.html", "/assets/watch.html"} {
-		if r := fetch(t, "GET", path); r.StatusCode != 404 || r.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: got %d, Cache-Control %q", path, r.StatusCode, r.Header.Get("Cache-Control"))
+		if r := fetch(http.MethodGet, path); r.Code != 404 || r.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: got %d, Cache-Control %q", path, r.Code, r.Header().Get("Cache-Control"))
 		}
 	}
 }
@@ -115,7 +103,7 @@ func TestTakesGzip(t *testing.T) {
 		"": false, "gzip": true, "GZIP": true, "deflate, gzip;q=1.0, *;q=0.5": true, "gzip ; q=0.001": true,
 		"gzip;q=0": false, "gzip; q=0.000": false, "identity": false, "xgzip": false,
 	} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Accept-Encoding", header)
 		if got := takesGzip(r); got != want {
 			t.Errorf("%q: got %v, want %v", header, got, want)

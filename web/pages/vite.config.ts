@@ -1,6 +1,10 @@
 // Builds the pages into dist/, which is committed: simulcart embeds it, and is built without npm.
 import { defineConfig } from "vite";
 
+import { dependencies } from "./package.json";
+
+const license = `/*! hls.js ${dependencies["hls.js"]}, Apache License 2.0, see hls.js-LICENSE.txt, https://github.com/video-dev/hls.js */`;
+
 export default defineConfig({
   base: "./",
   build: {
@@ -14,7 +18,7 @@ export default defineConfig({
       input: ["watch.html"],
       output: {
         manualChunks: { hls: ["hls.js/light"] }, // changes more rarely than the page
-        banner: (chunk) => (chunk.name === "hls" ? "/*! hls.js 1.7.4, Apache License 2.0, https://github.com/video-dev/hls.js */" : ""),
+        banner: (chunk) => (chunk.name === "hls" ? license : ""),
       },
     },
   },

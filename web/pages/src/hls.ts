@@ -1,10 +1,10 @@
 // Plays HLS, low latency where the playlist has it, by hls.js.
 
-import Hls, { Events, type LevelDetails } from "hls.js/light";
+import Hls, { Events } from "hls.js/light";
 
-import { attribute, description, messages, unwrap } from "./id3.ts";
+import { listen } from "./carriage.ts";
+import { pace } from "./pace.ts";
 import type { Ending, Listener, Player } from "./player.ts";
-import { read, type State } from "./states.ts";
 
 /** Says whether this browser has what hls.js needs. */
 export const isSupported = (): boolean => Hls.isSupported();
@@ -16,19 +16,22 @@ export function play(video: HTMLVideoElement, address: string, listener: Listene
   const hls = new Hls({
     lowLatencyMode: true,
     enableWorker: false, // fMP4 passes through: there is nothing to remux
-    maxLiveSyncPlaybackRate: 1.1, // catches up after a stall
     backBufferLength: 30,
     enableEmsgMetadataCues: false, // states are read before they become cues, and a track of cues would load a data: URL
     enableID3MetadataCues: false,
     enableDateRangeMetadataCues: false,
   });
-  const ranges = new Map<string, State | null>(); // by ID of the date range
+  // Later than so many target durations, as where a tab slept, it jumps ahead. As an option hls.js takes it only with one that
+  // overrides the hold-back of the playlist.
+  hls.config.liveMaxLatencyDurationCount = 5;
   let closed = false;
 
   const close = (): void => {
     if (closed) return;
     closed = true;
     video.removeEventListener("ended", finish);
+    video.removeEventListener("timeupdate", keepUp);
+    video.playbackRate = 1;
     hls.destroy();
   };
   const over = (ending: Ending): void => {
@@ -37,16 +40,13 @@ export function play(video: HTMLVideoElement, address: string, listener: Listene
     listener.over(ending);
   };
   const finish = (): void => over("ended");
+  const keepUp = (): void => {
+    const live = hls.latestLevelDetails?.live ?? false;
+    const rate = live ? pace(hls.latency - (hls.targetLatency ?? NaN), video.playbackRate) : 1;
+    if (video.playbackRate !== rate) video.playbackRate = rate;
+  };
 
-  hls.on(Events.FRAG_PARSING_METADATA, (_, { samples }) => {
-    for (const { data, pts } of samples) {
-      for (const state of messages(data).map(read)) if (state) listener.state(state, pts, true);
-    }
-  });
-  // Not by way of cues: those of the first playlist that is loaded never fire.
-  hls.on(Events.LEVEL_UPDATED, (_, { details }) => {
-    for (const { state, start } of dateRanges(details, ranges)) listener.state({ ...state, now: state.at }, start, false);
-  });
+  listen(hls, Events, listener.state);
   let repairs = 0;
   hls.on(Events.ERROR, (_, { fatal, type }) => {
     if (!fatal) return;
@@ -54,26 +54,10 @@ export function play(video: HTMLVideoElement, address: string, listener: Listene
     else over(atEnd(video, hls) ? "ended" : "lost");
   });
   video.addEventListener("ended", finish);
+  video.addEventListener("timeupdate", keepUp);
   hls.loadSource(address);
   hls.attachMedia(video);
   return { transport: "hls.js", latency: () => hls.latency || NaN, close };
-}
-
-// Gives the states of a playlist's date ranges, with the media times from which they hold. Those that are no longer in the
-// playlist are forgotten.
-function* dateRanges(details: LevelDetails, known: Map<string, State | null>): Generator<{ state: State; start: number }> {
-  for (const id of known.keys()) if (!(id in details.dateRanges)) known.delete(id);
-  for (const [id, range] of Object.entries(details.dateRanges)) {
-    if (!range || range.class !== description) continue;
-    let state = known.get(id);
-    if (state === undefined) {
-      const text = unwrap(range.attr[attribute] ?? "");
-      state = text === null ? null : read(text);
-      known.set(id, state);
-    }
-    const start = range.startTime;
-    if (state && Number.isFinite(start)) yield { state, start };
-  }
 }
 
 // An ended stream may lose its last playlist to who was slow.

@@ -1,7 +1,7 @@
 // Plays HLS by the browser itself, where it can and hls.js cannot: Safari on older iPhones. There the states are cues of text
 // tracks of kind metadata.
 
-import { attribute, description, messages, unwrap } from "./id3.ts";
+import { attribute, description, messages, unwrap } from "./carriage.ts";
 import type { Listener, Player } from "./player.ts";
 import { read } from "./states.ts";
 

@@ -1,11 +1,10 @@
 // What a page needs of a way to play a stream. Each protocol has one: hls.ts, native.ts.
 
-import type { State } from "./states.ts";
+import type { Tell } from "./carriage.ts";
 
 /** What a player tells while it plays. Nothing comes after its close. */
 export interface Listener {
-  /** A copy of a state, with the presentation time in seconds of the picture that carries it; see States.add. */
-  state(state: State, pts: number, exact: boolean): void;
+  readonly state: Tell;
   /** It plays no more, and needs no close. */
   over(ending: Ending): void;
 }

@@ -111,9 +111,11 @@ function controls(latency: () => number): void {
     figure.hidden = !figure.hidden;
     delay.setAttribute("aria-pressed", String(!figure.hidden));
   });
+  part("full").hidden = !document.fullscreenEnabled;
   part("full").addEventListener("click", () => {
-    // The stage and not the video, so that the cards come along.
-    void (document.fullscreenElement ? document.exitFullscreen() : part("stage").requestFullscreen());
+    // The stage and not the video, so that the cards come along. A browser that refuses has said why to its user.
+    const asked = document.fullscreenElement ? document.exitFullscreen() : part("stage").requestFullscreen();
+    asked.catch(() => undefined);
   });
   setInterval(() => {
     const seconds = latency();
@@ -125,5 +127,8 @@ function controls(latency: () => number): void {
 const play = hls.isSupported() ? hls.play : native.isSupported(video) ? native.play : null;
 if (play) {
   controls(() => window.simulcart?.latency ?? NaN);
-  void run(play);
+  run(play).catch((fault: unknown) => {
+    message.textContent = "This page is broken. Load it again.";
+    throw fault;
+  });
 } else message.textContent = "This browser cannot play the stream.";

@@ -1,4 +1,12 @@
-// Messages in HLS: an ID3v2 tag in an emsg box, or an attribute of EXT-X-DATERANGE.
+// Overlay states in HLS: in ID3v2 tags of emsg boxes, and in an attribute of EXT-X-DATERANGE.
+//
+// This module needs states.ts alone: copy both into a page of yours. With hls.js (1.7.1 or later), listen hears of all states of
+// both carriages; with other players, messages and unwrap read what they hand over.
+
+import type Hls from "hls.js/light";
+import type { Events, LevelDetails } from "hls.js/light";
+
+import { read, type State } from "./states.ts";
 
 /** Description of the TXXX frame, CLASS of the date range. */
 export const description = "simulcart.overlay";
@@ -7,6 +15,47 @@ export const description = "simulcart.overlay";
 export const attribute = "X-SIMULCART-OVERLAY";
 
 const maxValue = 4096; // bytes of a message
+
+/** Told of a copy of a state, with the arguments of States.add. */
+export type Tell = (state: State, pts: number, exact: boolean) => void;
+
+/**
+ * Tells of each state that an hls.js object meets, before its picture is shown. `events` is Hls.Events. Not by way of cues: those
+ * of the date ranges in the first playlist that is loaded never fire.
+ */
+export function listen(hls: Hls, events: typeof Events, tell: Tell): void {
+  const ranges = new Map<string, State | null>(); // by ID of the date range
+  hls.on(events.FRAG_PARSING_METADATA, (_, { samples }) => {
+    for (const { data, pts } of samples) {
+      for (const text of messages(data)) {
+        const state = read(text);
+        if (state) tell(state, pts, true);
+      }
+    }
+  });
+  hls.on(events.LEVEL_UPDATED, (_, { details }) => {
+    for (const [state, start] of dateRanges(details, ranges)) tell({ ...state, now: state.at }, start, false);
+  });
+}
+
+// Gives the states of a playlist's date ranges, with the times on the clock of the video from which they hold. What is no
+// longer in the playlist is forgotten.
+function dateRanges(details: LevelDetails, known: Map<string, State | null>): [State, number][] {
+  for (const id of known.keys()) if (!(id in details.dateRanges)) known.delete(id);
+  const found: [State, number][] = [];
+  for (const [id, range] of Object.entries(details.dateRanges)) {
+    if (!range || range.class !== description) continue;
+    let state = known.get(id);
+    if (state === undefined) {
+      const text = unwrap(range.attr[attribute] ?? "");
+      state = text === null ? null : read(text);
+      known.set(id, state);
+    }
+    const start = state ? range.startTime : NaN;
+    if (state && Number.isFinite(start)) found.push([state, start]);
+  }
+  return found;
+}
 
 /**
  * Gives the values of all TXXX frames with our description in ID3v2 tags, one behind the other (ID3v2.4.0 structure §3, §4;

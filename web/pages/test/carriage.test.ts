@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { messages, unwrap } from "../src/id3.ts";
+import { messages, unwrap } from "../src/carriage.ts";
 import { textsOf } from "../src/native.ts";
 
 const bytes = (text: string): number[] => [...new TextEncoder().encode(text)];
