@@ -23,10 +23,12 @@ export function listen(hls, events, tell) {
             }
         }
     });
-    hls.on(events.LEVEL_UPDATED, (_, { details }) => {
+    const tellRanges = (_, { details }) => {
         for (const [state, start] of dateRanges(details, ranges))
             tell({ ...state, now: state.at }, start, false);
-    });
+    };
+    hls.on(events.LEVEL_UPDATED, tellRanges);
+    hls.on(events.LEVEL_PTS_UPDATED, tellRanges); // before the first media, times are what the playlist leads one to expect
 }
 // Gives the states of a playlist's date ranges, with the times on the clock of the video from which they hold. What is no
 // longer in the playlist is forgotten.

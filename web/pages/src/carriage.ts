@@ -33,9 +33,11 @@ export function listen(hls: Hls, events: typeof Events, tell: Tell): void {
       }
     }
   });
-  hls.on(events.LEVEL_UPDATED, (_, { details }) => {
+  const tellRanges = (_: unknown, { details }: { details: LevelDetails }): void => {
     for (const [state, start] of dateRanges(details, ranges)) tell({ ...state, now: state.at }, start, false);
-  });
+  };
+  hls.on(events.LEVEL_UPDATED, tellRanges);
+  hls.on(events.LEVEL_PTS_UPDATED, tellRanges); // before the first media, times are what the playlist leads one to expect
 }
 
 // Gives the states of a playlist's date ranges, with the times on the clock of the video from which they hold. What is no
