@@ -13,6 +13,9 @@ import (
 // whole number of them.
 const soundTolerance = 3 * time.Millisecond
 
+// soundFrame is the longest frame of sound of the codecs in use.
+const soundFrame = 60 * time.Millisecond
+
 // The carriage of overlay states (docs/overlays.md).
 const (
 	eventScheme  = "https://aomedia.org/emsg/ID3"
@@ -233,7 +236,7 @@ func (c *checker) events(uri string, m *Media) {
 			c.add(Events, "%s: state %d: value %q, duration %08x, id %d, timescale %d", uri, s.Seq, e.Value, e.Duration, e.ID, e.Scale)
 		}
 		if !m.shows(e) {
-			c.add(Events, "%s: state %d is for %d/%d s, where no picture behind it is", uri, s.Seq, e.Time, e.Scale)
+			c.add(Events, "%s: state %d is for %d/%d s, where nothing behind it is", uri, s.Seq, e.Time, e.Scale)
 		}
 		if zero, found := c.zero(); found && e.Time*overlayTicks/max(e.Scale, 1)-s.Now != zero {
 			c.add(Events, "%s: state %d: the clock of the media is ahead by %d ticks, elsewhere by %d", uri, s.Seq, e.Time-s.Now, zero)
@@ -241,14 +244,15 @@ func (c *checker) events(uri string, m *Media) {
 	}
 }
 
-// shows says whether one of the samples behind an event has its time.
+// shows says whether one of the pictures behind an event has its time; where there are none, whether the sound is about there.
 func (m *Media) shows(e Event) bool {
-	kind := "vide"
-	if _, found := m.Of(kind); !found {
-		kind = "soun"
+	if _, found := m.Of("vide"); !found {
+		run, found := m.Of("soun")
+		at := run.Track.ticks(e.Time * run.Track.Scale / e.Scale)
+		return found && at > run.Track.ticks(run.Time)-soundFrame && at < run.Track.ticks(run.End())+soundFrame
 	}
 	for _, r := range m.Runs[e.Runs:] {
-		if r.Track.Kind != kind {
+		if r.Track.Kind != "vide" {
 			continue
 		}
 		at := r.Time
