@@ -65,7 +65,7 @@ type sender struct {
 
 	view    *overlay.View
 	carried *outputs.Carried
-	shared  *relay.Derived[*packets]
+	shared  *relay.Derived[*rtp.Packets]
 	copies  *relay.Derived[*overlay.Copy]
 	state   *overlay.Sight // belongs to the picture that follows
 	newest  int64          // seq of the newest state that went out
@@ -74,6 +74,11 @@ type sender struct {
 	frames   []*media.Frame
 	skipped  int
 	reported time.Time
+}
+
+// packetsOf gives what a stream's frames become in payloads of at most so many bytes.
+func packetsOf(s *relay.Stream, most int) *relay.Derived[*rtp.Packets] {
+	return relay.Derive(s, rtp.PacketsKey{Most: most}, (&rtp.Cutter{Most: most}).Cut)
 }
 
 // open prepares the first frames, so that the client can be told of the time at which they begin. It waits until there is one.
@@ -130,7 +135,7 @@ func (sn *sender) add(f *media.Frame, seq uint64) error {
 		return errCodec
 	}
 	shared := sn.shared.At(seq, f)
-	payloads := shared.payloads
+	payloads := shared.Payloads
 	if sn.state != nil && f.Track.Codec.IsVideo() {
 		payloads = sn.carry(shared)
 	}
@@ -146,16 +151,16 @@ func (sn *sender) add(f *media.Frame, seq uint64) error {
 }
 
 // carry gives the payloads of the picture with the state in it, where it can have one, and counts.
-func (sn *sender) carry(p *packets) []rtp.Payload {
+func (sn *sender) carry(p *rtp.Packets) []rtp.Payload {
 	s := sn.state
 	sn.state = nil
-	if !sei.Carries(p.frame.Track.Codec) {
-		return p.payloads
+	if !sei.Carries(p.Frame.Track.Codec) {
+		return p.Payloads
 	}
-	with := p.carrying(s, sn.shown)
+	with := p.Carrying(s.Text, sn.shown)
 	if with == nil {
 		sn.carried.Lose()
-		return p.payloads
+		return p.Payloads
 	}
 	if s.Seq <= sn.newest {
 		sn.carried.Repeat(outputs.CarriesSEI, len(s.Text))

@@ -103,14 +103,14 @@ func TestPayloadsAreShared(t *testing.T) {
 		}
 		one, two := packetsOf(r.stream, rtp.InterleavedPayload), packetsOf(r.stream, rtp.InterleavedPayload)
 		p := one.At(reader.First(), frames[0])
-		if p != two.At(reader.First(), frames[0]) || len(p.payloads) == 0 {
+		if p != two.At(reader.First(), frames[0]) || len(p.Payloads) == 0 {
 			t.Error("each client has its own")
 		}
 		s := &overlay.Sight{Seq: 1, Text: []byte("{}")}
-		if a, b := p.carrying(s, "USD"), p.carrying(s, "USD"); &a[0] != &b[0] || len(a) <= len(p.payloads)-1 {
+		if a, b := p.Carrying(s.Text, "USD"), p.Carrying(s.Text, "USD"); &a[0] != &b[0] || len(a) <= len(p.Payloads)-1 {
 			t.Error("the state is put in anew for each client of a view")
 		}
-		if body := p.payloads[len(p.payloads)-1].Body; &body[len(body)-1] != &frames[0].Data[len(frames[0].Data)-1] {
+		if body := p.Payloads[len(p.Payloads)-1].Body; &body[len(body)-1] != &frames[0].Data[len(frames[0].Data)-1] {
 			t.Error("the picture's bytes are copied")
 		}
 	})
