@@ -2,7 +2,9 @@ package hls
 
 import (
 	"math"
+	"time"
 
+	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/overlay"
 )
 
@@ -76,15 +78,24 @@ func (p *playlist) leave(found *resource) {
 // hasLocked says whether the list has a part of a segment, or what comes behind it. The error is for what is too far ahead.
 func (p *playlist) hasLocked(segment, part uint64) (bool, error) {
 	next, parts := p.nextLocked()
+	isPart := part != math.MaxUint64
 	switch {
 	case p.ended:
 		return true, nil
-	case segment > next+aheadAtMost:
+	case segment > next+aheadAtMost, segment > next && isPart && part > p.aheadLocked(), segment == next && isPart && part > uint64(parts)+p.aheadLocked():
 		return false, errAhead
 	case segment < next:
-		return part == math.MaxUint64 || p.passedLocked(segment, part, next, parts), nil
+		return !isPart || p.passedLocked(segment, part, next, parts), nil
 	}
-	return segment == next && part != math.MaxUint64 && part < uint64(parts), nil
+	return segment == next && isPart && part < uint64(parts), nil
+}
+
+// aheadLocked is how many parts a request may be ahead: the Advance Part Limit (RFC 8216bis §6.2.5.2).
+func (p *playlist) aheadLocked() uint64 {
+	if p.shape.part >= media.Time(time.Second) {
+		return 3
+	}
+	return uint64((3*media.Time(time.Second) + p.shape.part - 1) / p.shape.part)
 }
 
 // passedLocked says for a closed segment whether a part is there: one that it does not have means the first of the segment behind

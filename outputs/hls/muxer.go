@@ -104,7 +104,7 @@ func (m *muxer) run(ctx context.Context, beside *sync.WaitGroup) error {
 		frames, skipped, err = m.reader.Next(ctx, frames[:0], bytes)
 		if err != nil {
 			if sg != nil {
-				sg.breakOff()
+				sg.finish()
 			}
 			return errors.Join(fault, err)
 		}
@@ -158,30 +158,34 @@ func (m *muxer) open(items []item, emit func(*piece)) *segmenter {
 	m.list.mu.Lock()
 	m.list.shape, m.list.origin = as, m.reader.Origin()
 	m.list.mu.Unlock()
-	second := media.Time(time.Second)
-	sg := &segmenter{wish: wish, longest: media.Time(as.target)*second + second/2 - media.Millisecond, part: as.part, origin: m.reader.Origin(), emit: emit}
-	for _, it := range items {
-		switch t := it.frame.Track; {
-		case t.Codec.IsVideo() && sg.video.track == nil && it.frame.Key:
-			sg.video.tune(t)
-		case t.Codec.IsAudio() && sg.audio.track == nil:
-			sg.audio.tune(t)
-		}
-	}
-	for _, it := range items {
-		sg.add(it)
-	}
+	sg := &segmenter{wish: wish, longest: longestOf(as, m.options), part: as.part, origin: m.reader.Origin(), wall: m.wall, emit: emit}
+	sg.begin(items)
 	return sg
+}
+
+// longestOf gives the longest that a segment may be, so that it is no longer than the target when rounded (RFC 8216bis §4.4.3.1). The
+// sound alone may need a frame more.
+func longestOf(as shape, o Options) media.Time {
+	second := media.Time(time.Second)
+	longest := media.Time(as.target)*second + second/2 - media.Millisecond
+	if o.AudioOnly {
+		longest -= longestSound
+	}
+	return longest
+}
+
+// wall gives the time of day of media time 0.
+func (m *muxer) wall() time.Time {
+	if zero := m.reader.Wall(0); !zero.IsZero() {
+		return zero
+	}
+	return time.Now().Add(-m.stream.Snapshot().Newest.Duration())
 }
 
 // take makes the part of a piece and lists it.
 func (m *muxer) take(p *piece) error {
-	zero := m.reader.Wall(0)
-	if zero.IsZero() {
-		zero = time.Now().Add(-p.end.Duration())
-	}
 	if p.isEmpty() {
-		m.list.add(p, nil, zero)
+		m.list.add(p, nil)
 		return nil
 	}
 	if m.video != p.video || m.audio != p.audio {
@@ -197,7 +201,7 @@ func (m *muxer) take(p *piece) error {
 	if err != nil {
 		return err
 	}
-	m.list.add(p, made, zero)
+	m.list.add(p, made)
 	return nil
 }
 

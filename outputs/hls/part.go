@@ -14,6 +14,9 @@ import (
 // eventClock is the timescale of event messages, in hertz: that of the convention's times.
 const eventClock = 90_000
 
+// eventHead is about what an event has beside the state, in bytes: the box, the scheme, and the ID3 tag.
+const eventHead = 130
+
 // variant is what of a part differs beside the events in front.
 type variant uint8
 
@@ -31,11 +34,25 @@ type part struct {
 	frames      int
 	pictures    int
 	bodies      [variants]body
+	sound       span // of the sound in it
 	copies      []*overlay.Copy
 	origin      media.Time // media time of tick 0
 
 	mu     sync.Mutex
 	events map[string][]byte // by the view's name
+}
+
+// span is a stretch of media time.
+type span struct{ begin, end media.Time }
+
+func (s span) length() media.Time { return s.end - s.begin }
+
+// span gives what the part covers in a rendition. Sound has frames of its own, and lasts a little more or less than the pictures.
+func (p *part) span(of rendition) span {
+	if of == alone && p.sound != (span{}) {
+		return p.sound
+	}
+	return span{p.begin, p.end}
 }
 
 func (p *part) length() media.Time { return p.end - p.begin }
@@ -58,6 +75,9 @@ func newPart(p *piece, number uint32, origin media.Time, alone bool) (*part, err
 			return nil, err
 		}
 		whole.Runs = append(whole.Runs, sound)
+	}
+	if len(p.sound) > 0 {
+		made.sound = span{p.sound[0].DTS, p.soundEnd}
 	}
 	for _, s := range p.states {
 		made.copies = append(made.copies, s.state)

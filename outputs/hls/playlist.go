@@ -24,12 +24,29 @@ type segment struct {
 	closed        bool
 	parts         []*part
 	bytes         [variants]int64
+	events        int64  // bytes of overlay states in front of the media, as the neutral view has them
 	memory        int64  // bytes that it holds in memory
 	file          *spool // nil: in memory
 }
 
 // wall is the time of day at which the segment begins to be shown.
 func (g *segment) wall() time.Time { return g.zero.Add((g.begin + g.shift).Duration()) }
+
+// span gives what the segment covers in a rendition, so far.
+func (g *segment) span(of rendition) span {
+	if of == whole || len(g.parts) == 0 {
+		return span{g.begin, g.end()}
+	}
+	return span{g.parts[0].span(of).begin, g.parts[len(g.parts)-1].span(of).end}
+}
+
+// shown is the time of day at which the segment begins to be shown, or heard.
+func (g *segment) shown(of rendition) time.Time {
+	if of == whole {
+		return g.wall()
+	}
+	return g.zero.Add(g.span(of).begin.Duration())
+}
 
 // end is when the segment ends, so far.
 func (g *segment) end() media.Time { return g.begin + g.length }
@@ -51,10 +68,11 @@ type playlist struct {
 	first       int    // of those that are listed
 	breaks      uint64 // discontinuities in front of the first listed one
 	inits       []initialization
-	states      []*span
+	states      []*showing
 	independent bool // each segment so far could be decoded without the others
 	ended       bool
-	published   time.Time // when the newest part came
+	soundStep   media.Time // a little more than a frame of sound lasts
+	published   time.Time  // when the newest part came
 	rendered    map[rendering]*answer
 	counts      packaged
 }
@@ -108,14 +126,14 @@ func (p *playlist) retune(in initialization) {
 	p.inits = append(p.inits, in)
 }
 
-// add takes the part of a piece; nil for one that has nothing but the end of its segment. zero is the time of day of media time 0.
-func (p *playlist) add(from *piece, made *part, zero time.Time) {
+// add takes the part of a piece; nil for one that has nothing but the end of its segment.
+func (p *playlist) add(from *piece, made *part) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := p.newestLocked()
 	if made != nil {
 		if g == nil || g.closed {
-			g = p.openLocked(from, zero)
+			g = p.openLocked(from)
 		}
 		g.parts = append(g.parts, made)
 		g.length = made.end - g.begin
@@ -125,6 +143,13 @@ func (p *playlist) add(from *piece, made *part, zero time.Time) {
 		g.memory = g.size()
 		for _, c := range made.copies {
 			p.stateLocked(g, c)
+			if sight := c.By(&overlay.View{}); sight != nil {
+				g.events += int64(len(sight.Text)) + eventHead
+			}
+		}
+		if n := media.Time(len(from.sound)); n > 0 && p.soundStep == 0 {
+			step := (from.soundEnd - from.sound[0].DTS) / n
+			p.soundStep = step/media.Millisecond*media.Millisecond + 2*media.Millisecond
 		}
 		p.counts.parts++
 		p.counts.partSeconds += made.length().Duration().Seconds()
@@ -148,9 +173,9 @@ func (p *playlist) newestLocked() *segment {
 }
 
 // openLocked begins a segment.
-func (p *playlist) openLocked(from *piece, zero time.Time) *segment {
+func (p *playlist) openLocked(from *piece) *segment {
 	g := &segment{
-		init: len(p.inits) - 1, discontinuity: from.discontinuity, independent: from.independent, zero: zero, begin: from.begin,
+		init: len(p.inits) - 1, discontinuity: from.discontinuity, independent: from.independent, zero: from.zero, begin: from.begin,
 		shift: p.inits[len(p.inits)-1].shift,
 	}
 	if last := p.newestLocked(); last != nil {
@@ -227,8 +252,8 @@ func (p *part) isMarked() bool {
 	return a.file == nil && b.file == nil && len(a.data) != len(b.data) || a.offset != b.offset
 }
 
-// span is a state for as long as it holds: a date range.
-type span struct {
+// showing is a state for as long as it holds: a date range.
+type showing struct {
 	copy  *overlay.Copy
 	state *overlay.State
 	begin time.Time
@@ -241,14 +266,14 @@ func (p *playlist) stateLocked(g *segment, c *overlay.Copy) {
 	if state == nil {
 		return
 	}
-	var last *span
+	var last *showing
 	if len(p.states) > 0 {
 		last = p.states[len(p.states)-1]
 		if state.Seq <= last.state.Seq && state.Stream == last.state.Stream {
 			return
 		}
 	}
-	s := &span{copy: c, state: state, begin: g.zero.Add(state.At.Duration())}
+	s := &showing{copy: c, state: state, begin: g.zero.Add(state.At.Duration())}
 	if last != nil && last.until.IsZero() {
 		last.until = s.begin
 	}

@@ -133,29 +133,29 @@ func (p *playlist) listLocked(of rendition, v *overlay.View, reports []rendition
 	target := time.Duration(p.shape.target) * time.Second
 	listed := p.segments[p.first:]
 	m := m3u8.Media{
-		TargetDuration: p.shape.target, PartTarget: p.shape.part.Duration(),
+		TargetDuration: p.shape.target, PartTarget: p.partTarget(of).Duration(),
 		MediaSequence: listed[0].number, DiscontinuitySequence: p.breaks,
 		IndependentSegments: p.independent, Ended: p.ended,
-		ServerControl: m3u8.ServerControl{CanBlockReload: true, HoldBack: 3 * target, PartHoldBack: 3 * p.shape.part.Duration()},
+		ServerControl: m3u8.ServerControl{CanBlockReload: true, HoldBack: 3 * target, PartHoldBack: 3 * p.partTarget(of).Duration()},
 	}
 	if p.window.Duration() > 6*target {
 		m.ServerControl.CanSkipUntil = 6 * target
 	}
-	recent := listed[len(listed)-1].end() - 3*media.Time(target)
+	recent := p.recentLocked()
 	init := -1
 	for i, g := range listed {
-		s := m3u8.Segment{ProgramDateTime: g.wall(), Discontinuity: g.discontinuity && (i > 0 || p.first > 0)}
+		s := m3u8.Segment{ProgramDateTime: g.shown(of), Discontinuity: g.discontinuity && (i > 0 || p.first > 0)}
 		if g.init != init {
 			s.Map = &m3u8.Map{URI: of.initName(g.init)}
 			init = g.init
 		}
 		if g.closed {
-			s.URI, s.Duration = of.segmentName(g.number), g.length.Duration()
+			s.URI, s.Duration = of.segmentName(g.number), g.span(of).length().Duration()
 		}
-		if g.end() > recent {
+		if i >= recent {
 			for n, one := range g.parts {
 				s.Parts = append(s.Parts, m3u8.Part{
-					URI: of.partName(g.number, n), Duration: one.length().Duration(), Independent: one.independent || of == alone,
+					URI: of.partName(g.number, n), Duration: one.span(of).length().Duration(), Independent: one.independent || of == alone,
 					Gap: one.bodies[of.variant(v)].length() == 0,
 				})
 			}
@@ -179,6 +179,25 @@ func (p *playlist) listLocked(of rendition, v *overlay.View, reports []rendition
 	return m
 }
 
+// recentLocked gives the first listed segment that is told with its parts: those within three target durations of the end have them.
+func (p *playlist) recentLocked() int {
+	listed := p.segments[p.first:]
+	length := media.Time(0)
+	i := len(listed)
+	for ; i > 0 && length < 3*media.Time(p.shape.target)*media.Time(time.Second); i-- {
+		length += listed[i-1].length
+	}
+	return i
+}
+
+// partTarget gives what no part is longer than. Sound alone has a frame more, or less.
+func (p *playlist) partTarget(of rendition) media.Time {
+	if of == alone {
+		return p.shape.part + p.soundStep
+	}
+	return p.shape.part
+}
+
 // nextLocked says which part comes next.
 func (p *playlist) nextLocked() (segment uint64, part int) {
 	g := p.newestLocked()
@@ -192,7 +211,7 @@ func (p *playlist) nextLocked() (segment uint64, part int) {
 }
 
 // dateRange gives the state as a view sees it. What it says never changes, but for the end that is added.
-func (s *span) dateRange(v *overlay.View) m3u8.DateRange {
+func (s *showing) dateRange(v *overlay.View) m3u8.DateRange {
 	d := m3u8.DateRange{ID: fmt.Sprintf("%s-%d", s.state.Stream, s.state.Seq), Class: overlayClass, Start: s.begin, End: s.until}
 	ends := media.Time(math.MaxInt64)
 	for i := range s.state.Cards {
@@ -236,7 +255,10 @@ func (p *playlist) multivariant(folder string, of []rendition) ([]byte, error) {
 	return m.Append(nil)
 }
 
-// bandwidthLocked gives bits a second of the largest closed segment, and of all together.
+// headroom is how much larger than the largest so far a segment may become, before BANDWIDTH is less than true.
+const headroom = 1.25
+
+// bandwidthLocked gives bits a second of the largest segments to expect, and of all together.
 func (p *playlist) bandwidthLocked(r rendition) (most, average uint64) {
 	which := marked
 	if r == alone {
@@ -247,14 +269,14 @@ func (p *playlist) bandwidthLocked(r rendition) (most, average uint64) {
 		if !g.closed || g.length <= 0 {
 			continue
 		}
-		b, s := float64(8*g.bytes[which]), g.length.Duration().Seconds()
+		b, s := float64(8*(g.bytes[which]+g.events)), g.length.Duration().Seconds()
 		most = max(most, uint64(math.Ceil(b/s)))
 		bits, seconds = bits+b, seconds+s
 	}
 	if seconds > 0 {
 		average = uint64(math.Ceil(bits / seconds))
 	}
-	return max(most, 1), average
+	return max(uint64(float64(most)*headroom), 1), average
 }
 
 // rateLocked gives pictures a second: as the stream says, else as they came.

@@ -14,6 +14,7 @@ const (
 	longestOpening = 10 * media.Time(time.Second) // that frames are collected before the first playlist, and the longest segment without key frames
 	lostTrack      = 2 * media.Time(time.Second)  // of one track without the other: then it goes on alone
 	snapSound      = 3 * media.Millisecond        // that a frame of sound may be off the end of the one before: clocks of milliseconds are
+	longestSound   = 120 * media.Millisecond      // that a frame of sound lasts (Opus, RFC 6716 §2.1.4)
 )
 
 // item is what the segmenter takes: a frame, and for the frame of an overlay state its reading.
@@ -34,6 +35,7 @@ type piece struct {
 	pictures, sound       []*media.Frame // of these tracks
 	picturesEnd, soundEnd media.Time     // when the frame behind the last one is decoded
 	states                []standing
+	zero                  time.Time // time of day of media time 0
 }
 
 // standing is a state and the picture that it belongs to, or the sound where there are none.
@@ -50,18 +52,25 @@ func (p *piece) isEmpty() bool { return len(p.pictures) == 0 && len(p.sound) == 
 //	     segment                  segment
 //	K · · · · · · · · · · · · K · · · · · · · ·
 //	part  part  part  part    part  part …        a cut is where a frame of the clock begins
+//
+// Where a track changes or time leaps, the segment ends with what is there. What follows is held until each track has come again, so
+// that there is one discontinuity, with all tracks behind it.
 type segmenter struct {
 	wish    media.Time // a segment ends at the first key frame that far from its start, or nearly
 	longest media.Time // no segment becomes longer, with or without a key frame
 	part    media.Time // no part becomes longer
 	origin  media.Time // no frame is decoded before it
+	wall    func() time.Time
 	emit    func(*piece)
 
 	video, audio lane
-	state        *overlay.Copy // belongs to the frame that follows
-	open         *piece        // nil before the first frame
-	begun        media.Time    // of the segment
-	emitted      bool          // some piece was
+	state        *overlay.Copy // belongs to the frame of the clock that follows
+	open         piece
+	started      bool       // the open piece has a beginning: the clock runs
+	begun        media.Time // of the segment
+	zero         time.Time  // time of day of media time 0; moves at breaks only
+	emitted      bool       // some piece was
+	settling     []item     // what follows a break; nil: there is none
 }
 
 // lane is one track on its way.
@@ -88,45 +97,114 @@ func (l *lane) isSame(t *media.Track) bool {
 		bytes.Equal(t.Config, l.track.Config)
 }
 
+// begin takes the first frames, and their tracks for those of the stream.
+func (s *segmenter) begin(items []item) {
+	s.open.starts = true
+	s.settling = items
+	s.settle()
+}
+
 // add takes the next frame of the stream.
 func (s *segmenter) add(it item) {
-	f := it.frame
-	l := &s.audio
+	if s.settling == nil {
+		s.take(it)
+		return
+	}
+	s.settling = append(s.settling, it)
+	if s.isSettled() {
+		s.settle()
+	}
+}
+
+// isSettled says whether each track has come again behind a break, or will not.
+func (s *segmenter) isSettled() bool {
+	var first, last media.Time
+	missing := map[*lane]bool{&s.video: s.video.track != nil, &s.audio: s.audio.track != nil}
+	some := false
+	for _, it := range s.settling {
+		l := s.laneOf(it.frame)
+		if l == nil {
+			continue
+		}
+		missing[l] = false
+		if last = it.frame.DTS; !some {
+			first, some = last, true
+		}
+	}
+	return !missing[&s.video] && !missing[&s.audio] || last-first > lostTrack
+}
+
+// settle goes on behind a break, with the tracks that have come.
+func (s *segmenter) settle() {
+	items := s.settling
+	s.settling = nil
+	for _, l := range []*lane{&s.video, &s.audio} {
+		var found *media.Track
+		for _, it := range items {
+			if found == nil && s.laneOf(it.frame) == l && (it.frame.Key || l == &s.audio) {
+				found = it.frame.Track
+			}
+		}
+		switch {
+		case found == nil:
+			*l = lane{}
+		case !l.isSame(found):
+			l.tune(found)
+		}
+	}
+	for _, it := range items {
+		s.add(it)
+	}
+}
+
+// laneOf gives the lane of a frame; nil where it has none.
+func (s *segmenter) laneOf(f *media.Frame) *lane {
 	switch {
-	case f.Track.Codec == media.Overlay:
+	case f.Track.Codec.IsVideo():
+		return &s.video
+	case f.Track.Codec.IsAudio():
+		return &s.audio
+	}
+	return nil
+}
+
+// take takes a frame where no break is open.
+func (s *segmenter) take(it item) {
+	if it.frame.Track.Codec == media.Overlay {
 		s.state = it.state
 		return
-	case f.Track.Codec.IsVideo():
-		l = &s.video
-	case !f.Track.Codec.IsAudio():
+	}
+	l := s.laneOf(it.frame)
+	switch {
+	case l == nil, l == &s.video && !it.frame.Key && !l.isSame(it.frame.Track):
+		return
+	case !l.isSame(it.frame.Track), l.held != nil && it.frame.DTS-l.held.DTS > max(s.longest, lostTrack):
+		s.breakOff()
+		s.settling = []item{it}
+		if s.isSettled() {
+			s.settle()
+		}
 		return
 	}
-	if !l.isSame(f.Track) {
-		if l == &s.video && !f.Key {
-			return
-		}
-		s.retune(l, f.Track)
+	f := s.fit(l, it.frame)
+	if f == nil {
+		return
 	}
-	if s.open == nil {
-		s.open = &piece{starts: true}
+	other := &s.video
+	if l == other {
+		other = &s.audio
 	}
-	if f = s.fit(l, f); f == nil {
+	if other.held != nil && l.held != nil && f.DTS-other.held.DTS > max(lostTrack, 2*other.usual) && f.DTS-l.held.DTS < lostTrack/4 {
+		s.lose(other, l, it)
 		return
 	}
 	if l == s.clock() {
 		s.tick(l, f)
-	} else {
-		s.put(l, f.DTS)
+		l.held, l.state, s.state = f, s.state, nil
+		return
 	}
-	for _, other := range []*lane{&s.video, &s.audio} {
-		if other != l && other.held != nil && f.DTS-other.held.DTS > max(lostTrack, 2*other.usual) {
-			s.lose(other, f.DTS)
-		}
-	}
-	l.held, l.state = f, nil
-	if l == s.clock() {
-		l.state, s.state = s.state, nil
-	}
+	s.put(l, f.DTS)
+	l.held = f
 }
 
 // clock is the lane at whose frames pieces are cut.
@@ -168,14 +246,8 @@ func (s *segmenter) fit(l *lane, f *media.Frame) *media.Frame {
 
 // tick takes a frame of the clock, at whose start the piece may end.
 func (s *segmenter) tick(l *lane, f *media.Frame) {
-	if l.held == nil { // the first one, or the first behind a break
-		s.open.begin, s.begun = f.DTS, f.DTS
-		s.open.independent = isStart(l, f)
-		return
-	}
-	if f.DTS-l.held.DTS > s.longest {
-		s.breakOff()
-		s.tick(l, f)
+	if !s.started {
+		s.start(l, f)
 		return
 	}
 	s.put(l, f.DTS)
@@ -189,6 +261,13 @@ func (s *segmenter) tick(l *lane, f *media.Frame) {
 		return
 	}
 	s.open.independent = isStart(l, f)
+}
+
+// start lets the clock run from f on. Sound from long before is left out.
+func (s *segmenter) start(l *lane, f *media.Frame) {
+	s.started, s.begun, s.zero = true, f.DTS, s.wall()
+	s.open.begin, s.open.independent = f.DTS, isStart(l, f)
+	s.open.sound = slices.DeleteFunc(s.open.sound, func(sound *media.Frame) bool { return sound.DTS < f.DTS-s.part })
 }
 
 // isStart says whether a decoder can begin at f, a frame of the clock.
@@ -224,53 +303,74 @@ func (s *segmenter) put(l *lane, end media.Time) {
 // cut ends the piece, and with it the segment where that ends too.
 func (s *segmenter) cut(at media.Time, segment bool) {
 	p := s.open
-	p.end, p.ends, p.video, p.audio = at, segment, s.video.track, s.audio.track
-	s.open = &piece{begin: at, starts: segment}
+	p.end, p.ends, p.zero, p.video, p.audio = at, segment, s.zero, s.video.track, s.audio.track
+	s.open = piece{begin: at, starts: segment}
 	if segment {
 		s.begun = at
 	}
 	s.emitted = true
-	s.emit(p)
+	s.emit(&p)
 }
 
 // breakOff ends the segment where the frames that are there end. What follows does not go on from it.
 func (s *segmenter) breakOff() {
-	if s.open == nil {
+	if s.settling != nil {
 		return
 	}
 	clock := s.clock()
+	end := s.open.begin
 	for _, l := range []*lane{&s.video, &s.audio} {
 		if l.held != nil {
+			if l == clock {
+				end = l.held.DTS + max(l.usual, media.Millisecond)
+			}
 			s.put(l, l.held.DTS+max(l.usual, media.Millisecond))
 		}
 		l.expect = 0
 	}
-	if s.open.isEmpty() && !s.emitted {
-		return
+	if s.started && (end > s.open.begin || !s.open.starts) {
+		s.cut(max(end, s.open.begin), true)
 	}
-	end := s.open.picturesEnd
-	if clock == &s.audio {
-		end = s.open.soundEnd
-	}
-	if !s.open.isEmpty() || !s.open.starts {
-		s.cut(max(end, s.open.begin+media.Millisecond), true)
-	}
-	s.open.discontinuity = true
+	s.started = false
+	s.open = piece{starts: true, discontinuity: s.emitted}
 }
 
-// retune goes on with another track in a lane.
-func (s *segmenter) retune(l *lane, t *media.Track) {
-	s.breakOff()
-	l.tune(t)
-}
-
-// lose goes on without the track of a lane: nothing of it comes.
-func (s *segmenter) lose(l *lane, at media.Time) {
-	if l == s.clock() {
-		s.put(l, at)
+// finish takes the end of the stream.
+func (s *segmenter) finish() {
+	for s.settling != nil {
+		s.settle()
 	}
 	s.breakOff()
-	*l = lane{}
+}
+
+// lose goes on without a track of which nothing comes. What came of the other since then follows the break.
+func (s *segmenter) lose(gone, other *lane, it item) {
+	follow := []item{it}
+	if gone == s.clock() {
+		end := gone.held.DTS + gone.usual
+		at := slices.IndexFunc(s.open.sound, func(f *media.Frame) bool { return f.DTS >= end })
+		if at < 0 {
+			at = len(s.open.sound)
+		}
+		late := append(slices.Clone(s.open.sound[at:]), other.held)
+		if at < len(s.open.sound) {
+			s.open.soundEnd = s.open.sound[at].DTS
+		} else {
+			s.open.soundEnd = other.held.DTS
+		}
+		s.open.sound = s.open.sound[:at]
+		other.held = nil
+		follow = nil
+		for _, f := range late {
+			follow = append(follow, item{frame: f})
+		}
+		follow = append(follow, it)
+	}
+	s.breakOff()
+	*gone = lane{}
+	for _, one := range follow {
+		s.add(one)
+	}
 }
 
 // shape says how long a stream's segments and parts are.
