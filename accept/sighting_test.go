@@ -26,6 +26,8 @@ type recording struct {
 
 	joins bool // it began in the middle of the stream
 	ends  bool // it ended there
+
+	shown map[int64][]int // by seq: the numbers of the pictures at which carriages show a state; filled by checkSkew
 }
 
 // sighting is one copy of a state.

@@ -134,6 +134,10 @@ func (r *recording) checkSkew(t *testing.T, name, carriage string, wishes []*wis
 			t.Errorf("%s by %s: change %s: %v", r.name, carriage, w.style, err)
 			continue
 		}
+		if r.shown == nil {
+			r.shown = make(map[int64][]int)
+		}
+		r.shown[seq] = append(r.shown[seq], number)
 		if skew := number - w.number; skew != 0 {
 			t.Errorf("%s by %s: change %s is due at picture %d and seen at %d", r.name, carriage, w.style, w.number, number)
 			worst = max(worst, skew, -skew)
