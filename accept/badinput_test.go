@@ -34,10 +34,13 @@ func TestBadInput(t *testing.T) {
 	realPeers(t)
 	n := mediatest.Nginx(t)
 	good := stream{id: "good", destinations: []destination{{name: "nginx", url: "rtmp://" + n.Addr + "/live", key: "good"}}}
-	g := serve(t, good, stream{id: "other"})
+	taken := stream{id: "taken", more: "policy: reject"}
+	g := serve(t, good, taken)
 	clip := mediatest.Media(t, mediatest.Clip{Seconds: pick(t, 20, 40), BFrames: 3})
 	p := mediatest.Publish(t, clip, g.publishURL(good))
 	g.awaitLive(t, good)
+	holder, _ := mediatest.Publisher(t, g.rtmp, taken.key())
+	feed(t, holder, mediatest.Published(t, clip))
 	before, err := g.Memory("VmRSS")
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +53,9 @@ func TestBadInput(t *testing.T) {
 			})
 		}
 	})
+	if got := g.status(t, taken); got.State != "live" || got.Ingest.Takeovers != 0 {
+		t.Errorf("the stream that others wanted: state %s, %d takeovers, want live and none", got.State, got.Ingest.Takeovers)
+	}
 	after, err := g.Memory("VmHWM")
 	if err != nil {
 		t.Fatal(err)
@@ -136,22 +142,23 @@ func attacks(t *testing.T) []attack {
 			return c.Raw(bytes.Repeat([]byte{0xff, 0x00, 0x5a}, 1<<16))
 		})},
 		{"wrong key", time.Second, "unknown stream key", connected(func(c *mediatest.Client) error { return refusedKey(t, c, key("nobody")) })},
+		{"second publisher", time.Second, "another encoder is publishing", connected(func(c *mediatest.Client) error { return refusedKey(t, c, key("taken")) })},
 		{"short key", time.Second, "unknown stream key", connected(func(c *mediatest.Client) error { return refusedKey(t, c, "x") })},
 		{"long key", time.Second, "stream name too long", connected(func(c *mediatest.Client) error { return refusedKey(t, c, strings.Repeat("x", 4000)) })},
 	}
 }
 
-// refusedKey publishes with a key that must be refused in a way that an encoder understands.
+// refusedKey publishes with a key that must be refused now, in a way that an encoder understands.
 func refusedKey(t *testing.T, c *mediatest.Client, k string) error {
 	if err := c.Connect(); err != nil {
 		return err
 	}
 	code, _, err := c.Publish(k)
 	if err == nil && (code == "NetStream.Publish.Start" || !strings.HasPrefix(code, "NetStream.Publish.")) {
-		t.Errorf("publish with a wrong key: got %q, want a NetStream.Publish error", code)
+		t.Errorf("publish with a key that is not good: got %q, want a NetStream.Publish error", code)
 	}
 	if err != nil {
-		return fmt.Errorf("wrong key: %w", err)
+		return fmt.Errorf("refused key: %w", err)
 	}
 	return nil
 }
