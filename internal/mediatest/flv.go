@@ -38,10 +38,11 @@ func ReadFLV(path string) ([]Tag, error) {
 		return nil, errors.New("read recording " + path + ": no FLV header")
 	}
 	var tags []Tag
+	at := int64(0)
 	for b = b[flvHeaderLen:]; len(b) >= tagHeaderLen; {
 		size := int(binary.BigEndian.Uint32(b) & 0xffffff)
 		low := binary.BigEndian.Uint32(b[4:])
-		at := int64(int32(low>>8 | low<<24))
+		at += int64(int32((low>>8 | low<<24) - uint32(at))) // the nearest one to that of the tag before, of 32 bits
 		next := tagHeaderLen + size + 4
 		if len(b) < next {
 			break

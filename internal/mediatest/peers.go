@@ -55,18 +55,28 @@ func Play(t testing.TB, player Player, url string, seconds int) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), string(player)+".flv")
 	span := time.Duration(seconds) * time.Second
-	switch player {
-	case FFmpegPlayer:
+	if player == FFmpegPlayer {
 		p := FFmpeg(t, append([]string{"-rtmp_live", "live", "-i", url, "-t", strconv.Itoa(seconds)}, intoFLV(out)...)...)
 		p.succeed(t, span+playSlack)
-	case RTMPDump: // its own --stop does not end a live stream
-		playFor(t, span, Start(t, Command{Path: "rtmpdump", Args: []string{"--quiet", "--live", "-r", url, "-o", out}}))
-	case GStreamerPlayer:
-		playFor(t, span, GStreamer(t, "rtmp2src", "location="+url, "!", "filesink", "location="+out, "buffer-mode=unbuffered"))
-	default:
-		t.Fatalf("no player %q", player)
+		return out
 	}
+	playFor(t, span, Watch(t, player, url, out)) // rtmpdump's own --stop does not end a live stream
 	return out
+}
+
+// Watch starts a real player that writes a live stream to an FLV file, until it is ended or the stream is over.
+func Watch(t testing.TB, player Player, url, out string) *Process {
+	t.Helper()
+	switch player {
+	case FFmpegPlayer:
+		return FFmpeg(t, append([]string{"-rtmp_live", "live", "-i", url}, intoFLV(out)...)...)
+	case RTMPDump:
+		return Start(t, Command{Path: "rtmpdump", Args: []string{"--quiet", "--live", "-r", url, "-o", out}})
+	case GStreamerPlayer:
+		return GStreamer(t, "rtmp2src", "location="+url, "!", "filesink", "location="+out, "buffer-mode=unbuffered")
+	}
+	t.Fatalf("no player %q", player)
+	return nil
 }
 
 // playFor ends a player that knows no end, after span.
