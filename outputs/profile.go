@@ -7,8 +7,8 @@ import (
 	"github.com/simulcart/simulcart/media"
 )
 
-// Profile is what is known of a platform: data, which the configuration may override value by value. Zero means not known
-// or no limit.
+// Profile is what is known of a platform: data, of which the configuration may override form, chunk size, collecting time and
+// carriage. Zero means not known or no limit.
 type Profile struct {
 	Name     string
 	Title    string // as the platform writes itself
