@@ -106,7 +106,7 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, stream, "index", err)
 		return
 	}
-	s.sendText(w, r, a, "no-cache", exchange{stream, "index", v})
+	s.sendText(w, r, a, "private, no-cache", exchange{stream, "index", v})
 }
 
 // secretOf gives the secret that a request shows.
