@@ -33,6 +33,7 @@ type muxer struct {
 	sequence uint32       // of the newest fragment
 	video    *media.Track // of the newest initialization; nil: none
 	audio    *media.Track
+	shift    media.Time    // of its pictures
 	ready    chan struct{} // closed when there is a playlist, or never will be
 	fault    error         // why there is none; set before ready is closed
 
@@ -110,7 +111,7 @@ func (m *muxer) run(ctx context.Context, beside *sync.WaitGroup) error {
 		}
 		first := m.reader.First()
 		if skipped > 0 && sg != nil {
-			sg.breakOff()
+			sg.finish()
 		}
 		for i, f := range frames {
 			it := item{frame: f}
@@ -211,9 +212,6 @@ func (m *muxer) initialization(p *piece) (in initialization, err error) {
 		if t != nil {
 			in.tracks = append(in.tracks, t)
 		}
-	}
-	if len(p.pictures) > 0 {
-		in.shift = p.pictures[0].PTS - p.pictures[0].DTS
 	}
 	if in.data[plain], err = fmp4.AppendInit(nil, in.tracks); err != nil {
 		return in, err

@@ -58,6 +58,9 @@ func (p *part) span(of rendition) span {
 func (p *part) length() media.Time { return p.end - p.begin }
 
 // newPart makes the part of a piece: its fragment is copied together here, once for all readers.
+//
+// Pictures are decoded later by the piece's shift, so that a segment begins with the same time in all its tracks. Players lay their time line
+// on that, and date ranges on the time line.
 func newPart(p *piece, number uint32, origin media.Time, alone bool) (*part, error) {
 	made := &part{begin: p.begin, end: p.end, independent: p.independent, frames: len(p.pictures) + len(p.sound), pictures: len(p.pictures), origin: origin}
 	whole := fmp4.Fragment{Sequence: number}
@@ -67,6 +70,7 @@ func newPart(p *piece, number uint32, origin media.Time, alone bool) (*part, err
 		if err != nil {
 			return nil, err
 		}
+		run.Delay(int32(p.shift.Ticks(p.video.ClockRate)))
 		whole.Runs = append(whole.Runs, run)
 	}
 	if len(p.sound) > 0 {

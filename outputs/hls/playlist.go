@@ -176,7 +176,7 @@ func (p *playlist) newestLocked() *segment {
 func (p *playlist) openLocked(from *piece) *segment {
 	g := &segment{
 		init: len(p.inits) - 1, discontinuity: from.discontinuity, independent: from.independent, zero: from.zero, begin: from.begin,
-		shift: p.inits[len(p.inits)-1].shift,
+		shift: from.shift,
 	}
 	if last := p.newestLocked(); last != nil {
 		g.number = last.number + 1

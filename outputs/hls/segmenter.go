@@ -35,7 +35,8 @@ type piece struct {
 	pictures, sound       []*media.Frame // of these tracks
 	picturesEnd, soundEnd media.Time     // when the frame behind the last one is decoded
 	states                []standing
-	zero                  time.Time // time of day of media time 0
+	zero                  time.Time  // time of day of media time 0
+	shift                 media.Time // from when the first picture behind the break before was decoded to when it was shown
 }
 
 // standing is a state and the picture that it belongs to, or the sound where there are none.
@@ -69,8 +70,10 @@ type segmenter struct {
 	started      bool       // the open piece has a beginning: the clock runs
 	begun        media.Time // of the segment
 	zero         time.Time  // time of day of media time 0; moves at breaks only
-	emitted      bool       // some piece was
-	settling     []item     // what follows a break; nil: there is none
+	shift        media.Time // from when the first picture behind a break was decoded to when it was shown
+	align        aligner
+	emitted      bool   // some piece was
+	settling     []item // what follows a break; nil: there is none
 }
 
 // lane is one track on its way.
@@ -107,12 +110,30 @@ func (s *segmenter) begin(items []item) {
 // add takes the next frame of the stream.
 func (s *segmenter) add(it item) {
 	if s.settling == nil {
-		s.take(it)
+		s.align.take(it)
+		s.flow(s.video.track == nil || s.audio.track == nil)
 		return
 	}
 	s.settling = append(s.settling, it)
 	if s.isSettled() {
 		s.settle()
+	}
+}
+
+// flow takes the frames whose turn it is; all of them where nothing more is to be waited for. Behind a break they wait with the others.
+func (s *segmenter) flow(all bool) {
+	for {
+		it, ok := s.align.next(s.shift, all)
+		if !ok {
+			return
+		}
+		if s.take(it); s.settling != nil {
+			s.settling = append(s.settling, s.align.rest()...)
+			if s.isSettled() {
+				s.settle()
+			}
+			return
+		}
 	}
 }
 
@@ -181,9 +202,6 @@ func (s *segmenter) take(it item) {
 	case !l.isSame(it.frame.Track), l.held != nil && it.frame.DTS-l.held.DTS > max(s.longest, lostTrack):
 		s.breakOff()
 		s.settling = []item{it}
-		if s.isSettled() {
-			s.settle()
-		}
 		return
 	}
 	f := s.fit(l, it.frame)
@@ -267,7 +285,8 @@ func (s *segmenter) tick(l *lane, f *media.Frame) {
 func (s *segmenter) start(l *lane, f *media.Frame) {
 	s.started, s.begun, s.zero = true, f.DTS, s.wall()
 	s.open.begin, s.open.independent = f.DTS, isStart(l, f)
-	s.open.sound = slices.DeleteFunc(s.open.sound, func(sound *media.Frame) bool { return sound.DTS < f.DTS-s.part })
+	s.shift = f.PTS - f.DTS
+	s.open.sound = slices.DeleteFunc(s.open.sound, func(sound *media.Frame) bool { return sound.DTS < f.PTS })
 }
 
 // isStart says whether a decoder can begin at f, a frame of the clock.
@@ -303,7 +322,7 @@ func (s *segmenter) put(l *lane, end media.Time) {
 // cut ends the piece, and with it the segment where that ends too.
 func (s *segmenter) cut(at media.Time, segment bool) {
 	p := s.open
-	p.end, p.ends, p.zero, p.video, p.audio = at, segment, s.zero, s.video.track, s.audio.track
+	p.end, p.ends, p.zero, p.shift, p.video, p.audio = at, segment, s.zero, s.shift, s.video.track, s.audio.track
 	s.open = piece{begin: at, starts: segment}
 	if segment {
 		s.begun = at
@@ -340,6 +359,7 @@ func (s *segmenter) finish() {
 	for s.settling != nil {
 		s.settle()
 	}
+	s.flow(true)
 	s.breakOff()
 }
 

@@ -348,3 +348,31 @@ func checkError(t *testing.T, err error, refused bool, offset int64) {
 		t.Errorf("got %v, want an error at byte %d, unsupported: %v", err, offset, refused)
 	}
 }
+
+// A delayed run is shown when it was, with offsets of both signs.
+func TestDelay(t *testing.T) {
+	for _, delay := range []int32{0, 6000, 9000} {
+		run := fmp4.Run{TrackID: 1, DTS: 3000, Samples: []fmp4.Sample{{Duration: 3000, Offset: 6000, Key: true}, {Duration: 3000, Offset: 12000}, {Duration: 3000, Offset: 0}}}
+		want := []int64{9000, 18000, 9000}
+		run.Delay(delay)
+		b, err := (&fmp4.Fragment{Sequence: 1, Runs: []fmp4.Run{run}}).Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := fmp4.Init{Tracks: []fmp4.Track{{ID: 1, Timescale: 90000}}}
+		read, err := in.ParseFragments(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := int64(read[0].Runs[0].DTS)
+		if at != 3000+int64(delay) {
+			t.Errorf("delayed by %d: decoded from %d", delay, at)
+		}
+		for i, s := range read[0].Runs[0].Samples {
+			if got := at + int64(s.Offset); got != want[i] {
+				t.Errorf("delayed by %d: sample %d is shown at %d, want %d", delay, i, got, want[i])
+			}
+			at += int64(s.Duration)
+		}
+	}
+}

@@ -82,6 +82,16 @@ func NewRun(frames []*media.Frame, origin, end media.Time) (Run, error) {
 	return run, nil
 }
 
+// Delay lets all samples be decoded later by a time in ticks of the track, and shown when they were: offsets become smaller, or
+// negative. So a run of pictures can be decoded from when the first of them is shown, though some are shown before others are
+// decoded, and begins with the sound (ISO/IEC 23000-19 §7.5.17, the brand cmf2).
+func (r *Run) Delay(ticks int32) {
+	r.DTS += uint64(ticks)
+	for i := range r.Samples {
+		r.Samples[i].Offset -= ticks
+	}
+}
+
 // Size gives the bytes of the sample.
 func (s Sample) Size() int64 {
 	size := int64(0)
