@@ -3,7 +3,7 @@ package relay
 import "time"
 
 // Counters are what the readers of one output did, over all sessions and connections of a stream. Outputs count nothing
-// themselves.
+// themselves; one that may lose what it sends tells its reader ([Reader.Unsent]).
 type Counters struct {
 	Frames      uint64        // handed over
 	Bytes       uint64        // of frame data, handed over
@@ -11,6 +11,7 @@ type Counters struct {
 	Skipped     uint64        // frames jumped over
 	SkippedLate uint64        // of Skipped, those of jumps of a reader over its bound of lag
 	SkippedGone uint64        // of Skipped, those of jumps of a reader whose position had left the window
+	Unsent      uint64        // of Frames, those that the output could not send whole
 	Readers     int           // that are open now
 	Lag         time.Duration // of the one among them that is latest; 0 where there is none
 }

@@ -121,6 +121,13 @@ func (r *Reader) Lag() time.Duration {
 	return r.lagLocked()
 }
 
+// Unsent counts frames that were handed over, and that the output could not send whole.
+func (r *Reader) Unsent(frames int) {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	r.tally.Unsent += uint64(frames)
+}
+
 // Session is the number of the session that the reader reads; 0 before that begins.
 func (r *Reader) Session() uint64 {
 	r.stream.mu.Lock()

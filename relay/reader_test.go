@@ -236,9 +236,11 @@ func TestCountersByName(t *testing.T) {
 	write(t, p, "Kv")
 	wantRead(t, a, "Kv", 0)
 	wantRead(t, b, "Kv", 0)
+	a.Unsent(2)
+	b.Unsent(1)
 	a.Close()
 	a.Close()
-	if got, want := s.Counters("out"), (Counters{Frames: 4, Bytes: 4, Readers: 1}); got != want {
+	if got, want := s.Counters("out"), (Counters{Frames: 4, Bytes: 4, Unsent: 3, Readers: 1}); got != want {
 		t.Errorf("Counters = %+v, want %+v", got, want)
 	}
 	p.End()
@@ -247,7 +249,7 @@ func TestCountersByName(t *testing.T) {
 	write(t, p, "Kvv")
 	again := s.Subscribe("out", 0)
 	wantRead(t, again, "Kvv", 0)
-	if got, want := s.Counters("out"), (Counters{Frames: 7, Bytes: 7, Readers: 1}); got != want {
+	if got, want := s.Counters("out"), (Counters{Frames: 7, Bytes: 7, Unsent: 3, Readers: 1}); got != want {
 		t.Errorf("Counters over a reconnect = %+v, want %+v", got, want)
 	}
 	s.Forget("out")

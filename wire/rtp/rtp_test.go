@@ -162,6 +162,10 @@ func TestReport(t *testing.T) {
 	if err != nil || len(packets) != 2 {
 		t.Fatalf("got %v and error %v", packets, err)
 	}
+	b, err = Report{SSRC: 1, Wall: wall, Timestamp: 2, Packets: 3, Octets: 4, CNAME: "simulcart", Bye: true}.Marshal()
+	if bye := mediatest.Unhex(t, "81cb 0001 00000001"); err != nil || !bytes.Equal(b, append(want, bye...)) {
+		t.Errorf("the last one: got %x and error %v", b, err)
+	}
 	if _, err := (Report{CNAME: strings.Repeat("x", 256)}).Marshal(); err == nil {
 		t.Error("a CNAME of 256 bytes was written")
 	}
