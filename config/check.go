@@ -23,6 +23,9 @@ func (r *reader) check(c *Config) {
 	if c.Debug && c.Metrics.Listen == "" {
 		r.warn(r.at["debug"], "debug", "pprof is on the metrics listener, which is off", "")
 	}
+	if c.RTSP.UDP != "" && c.RTSP.Listen == "" {
+		r.warn(r.at["rtsp.udp"], "rtsp.udp", "UDP is for clients of rtsp.listen, which is off", "")
+	}
 	r.counts(c)
 	r.publishKeys(c)
 	r.tokensAsWhole(c)

@@ -29,7 +29,7 @@ var Sample string
 type Config struct {
 	RTMP                     Listener           // plain RTMP, publish and play; default :1935
 	RTMPS                    TLSListener        // RTMP behind TLS; default off, :1936 where the section is there
-	RTSP                     Listener           // RTSP, feeds; default off
+	RTSP                     RTSPListener       // RTSP, feeds; default off, :8554 where the section is there
 	RTSPS                    TLSListener        // the same behind TLS; default off
 	HLS                      HLS                //
 	HTTP                     Listener           // status page and API; default :8080
@@ -52,6 +52,12 @@ type Config struct {
 // Listener says where to listen.
 type Listener struct {
 	Listen string // host:port, an empty host means all addresses, port 0 any free port; "" means off
+}
+
+// RTSPListener is a [Listener] of RTSP.
+type RTSPListener struct {
+	Listen string // as in [Listener]
+	UDP    string // where RTP is sent from, for clients that ask for UDP: as Listen, with an even port; RTCP has the next one
 }
 
 // TLSListener is a [Listener] with a certificate.

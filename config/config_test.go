@@ -203,6 +203,21 @@ func TestLoadWithoutFile(t *testing.T) {
 	}
 }
 
+func TestRTSP(t *testing.T) {
+	for text, want := range map[string]RTSPListener{
+		"":                                      {},
+		"rtsp: {}\n":                            {Listen: ":8554"},
+		"rtsp: {udp: \":8000\"}\n":              {Listen: ":8554", UDP: ":8000"},
+		"rtsp: {listen: \":1\", udp: \":0\"}\n": {Listen: ":1", UDP: ":0"},
+		"rtsp: {listen: off, udp: off}\n":       {},
+	} {
+		c, err := Parse("x.yaml", []byte(text), nil)
+		if err != nil || c.RTSP != want {
+			t.Errorf("%q: got %+v, %v, want %+v", text, c, err, want)
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	dir := folderWithCertificates(t)
 	for _, name := range []string{"server.key", "open"} {
@@ -215,6 +230,7 @@ func TestWarnings(t *testing.T) {
 debug: true
 metrics: {listen: off}
 rtmps: {cert: server.crt, key: server.key}
+rtsp: {listen: off, udp: ":8000"}
 streams:
   maria:
     key_file: open
@@ -232,8 +248,9 @@ streams:
 	}
 	want := `x.yaml:2:8: debug: pprof is on the metrics listener, which is off
 x.yaml:4:32: rtmps.key: every user of this machine can read the file; chmod 600 it
-x.yaml:7:15: streams.maria.key_file: every user of this machine can read the file; chmod 600 it
-x.yaml:10:7: streams.maria.destinations.b: the same url and key as streams.maria.destinations.a on line 9: one will throw the other out; pause one of the two`
+x.yaml:5:26: rtsp.udp: UDP is for clients of rtsp.listen, which is off
+x.yaml:8:15: streams.maria.key_file: every user of this machine can read the file; chmod 600 it
+x.yaml:11:7: streams.maria.destinations.b: the same url and key as streams.maria.destinations.a on line 10: one will throw the other out; pause one of the two`
 	if got := Faults(c.Warnings).Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -126,6 +126,16 @@ var valuesFaults = []faultCase{
 		"1:16: http.listen: expected host:port, :port for all addresses, or off, saw \":http\"",
 	},
 	{
+		"odd port of a pair",
+		"rtsp: {udp: \":8001\"}\n",
+		"1:13: rtsp.udp: expected an even port, saw 8001; RTP has an even port, and RTCP the one behind it",
+	},
+	{
+		"port of a pair alone",
+		"rtsp: {udp: 8001}\n",
+		"1:13: rtsp.udp: expected host:port, :port for all addresses, or off, saw \"8001\"; write \":8001\"",
+	},
+	{
 		"port too large",
 		"http: {listen: \":65536\"}\n",
 		"1:16: http.listen: expected host:port, :port for all addresses, or off, saw \":65536\"",

@@ -15,7 +15,7 @@ func (r *reader) config(v value, c *Config) {
 	r.section(v, fields{
 		"rtmp":                       func(v value) { r.listener(v, &c.RTMP) },
 		"rtmps":                      func(v value) { r.tlsListener(v, &c.RTMPS, ":1936") },
-		"rtsp":                       func(v value) { r.offListener(v, &c.RTSP, ":8554") },
+		"rtsp":                       func(v value) { r.rtsp(v, &c.RTSP) },
 		"rtsps":                      func(v value) { r.tlsListener(v, &c.RTSPS, ":8322") },
 		"hls":                        func(v value) { r.hls(v, &c.HLS) },
 		"http":                       func(v value) { r.listener(v, &c.HTTP) },
@@ -37,12 +37,23 @@ func (r *reader) listener(v value, l *Listener) {
 	r.section(v, fields{"listen": r.listen(&l.Listen)})
 }
 
-// offListener reads a listener that is off by default, and listens on the usual address where its section is there.
-func (r *reader) offListener(v value, l *Listener, usual string) {
+// rtsp reads a listener that is off by default, and listens on the usual address where its section is there.
+func (r *reader) rtsp(v value, l *RTSPListener) {
 	if v.kind() == "a section" {
-		l.Listen = usual
+		l.Listen = ":8554"
 	}
-	r.listener(v, l)
+	r.section(v, fields{"listen": r.listen(&l.Listen), "udp": r.portPair(&l.UDP)})
+}
+
+// portPair reads host:port of the first of two ports, which is even, or off.
+func (r *reader) portPair(dst *string) func(value) {
+	return func(v value) {
+		r.listen(dst)(v)
+		_, port, err := net.SplitHostPort(*dst)
+		if n, _ := strconv.ParseUint(port, 10, 16); err == nil && n%2 != 0 && !r.faulty(v.path) {
+			r.fault(v.place(), v.path, fmt.Sprintf("expected an even port, saw %d", n), "RTP has an even port, and RTCP the one behind it")
+		}
+	}
 }
 
 // tlsListener reads a listener that is off by default, and listens on the usual address where its section is there.

@@ -15,7 +15,7 @@ import (
 
 // rtsp makes the server of one listener.
 func (n *node) rtsp(secure bool) *rtspout.Server {
-	return &rtspout.Server{
+	s := &rtspout.Server{
 		Registry: n.controller.Registry, Secure: secure, Log: n.log, Lobby: n.rtmp.Lobby,
 		Crowded: func(evicted bool) {
 			why := ingest.RefusedCrowd
@@ -33,6 +33,10 @@ func (n *node) rtsp(secure bool) *rtspout.Server {
 			return rtspout.Feed{Output: feed.Output, View: feed.View, Carried: feed.Carried}, known
 		},
 	}
+	if !secure { // RTP over UDP is not encrypted
+		s.UDP = n.rtspPorts
+	}
+	return s
 }
 
 // segments makes the server of HLS.

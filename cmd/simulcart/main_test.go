@@ -16,6 +16,7 @@ import (
 	"github.com/simulcart/simulcart/config"
 	"github.com/simulcart/simulcart/control"
 	"github.com/simulcart/simulcart/internal/mediatest"
+	rtspout "github.com/simulcart/simulcart/outputs/rtsp"
 )
 
 func TestMain(m *testing.M) {
@@ -57,6 +58,30 @@ func TestPortInUse(t *testing.T) {
 	_, err = newNode(c, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "http.listen") || !strings.Contains(err.Error(), "another port") {
 		t.Errorf("got %v, want an error that names the key and the way out", err)
+	}
+	ports, err := rtspout.OpenPorts("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ports.Close()
+	c.HTTP.Listen, c.RTSP = "", config.RTSPListener{Listen: "127.0.0.1:0", UDP: ports.String()}
+	_, err = newNode(c, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "rtsp.udp") || !strings.Contains(err.Error(), "another port") {
+		t.Errorf("got %v, want an error that names the key and the way out", err)
+	}
+}
+
+// Over TLS there is no UDP, which would not be encrypted.
+func TestUDPIsNotForTLS(t *testing.T) {
+	c := config.Default()
+	c.RTMP.Listen, c.HTTP.Listen, c.Metrics.Listen, c.RTSP = "", "", "", config.RTSPListener{Listen: "127.0.0.1:0", UDP: "127.0.0.1:0"}
+	n, err := newNode(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.closeListeners()
+	if n.rtspPorts == nil || n.rtsp(false).UDP != n.rtspPorts || n.rtsp(true).UDP != nil {
+		t.Error("UDP is missing, or offered over TLS")
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	rtmpin "github.com/simulcart/simulcart/ingest/rtmp"
 	"github.com/simulcart/simulcart/outputs"
 	hlsout "github.com/simulcart/simulcart/outputs/hls"
+	rtspout "github.com/simulcart/simulcart/outputs/rtsp"
 	"github.com/simulcart/simulcart/relay"
 	"github.com/simulcart/simulcart/web"
 )
@@ -47,6 +48,8 @@ type node struct {
 	extra      map[string]control.Stream // beside those of the configuration: the demonstration's
 
 	rtmpListener, rtmpsListener, rtspListener, rtspsListener, httpListener, httpsListener, metricsListener net.Listener // nil: off
+
+	rtspPorts *rtspout.Ports // of RTP over UDP; nil: off
 
 	ready atomic.Bool
 }
@@ -111,6 +114,12 @@ func (n *node) listen() error {
 		}
 		*l.to = opened
 	}
+	if address := n.config.RTSP.UDP; address != "" && n.rtspListener != nil {
+		var err error
+		if n.rtspPorts, err = rtspout.OpenPorts(address); err != nil {
+			return fmt.Errorf("rtsp.udp: %w: is another program using it, or the port behind it? choose another port", err)
+		}
+	}
 	return n.certificates(n.config)
 }
 
@@ -149,6 +158,9 @@ func (n *node) closeListeners() {
 		if l != nil {
 			_ = l.Close()
 		}
+	}
+	if n.rtspPorts != nil {
+		_ = n.rtspPorts.Close()
 	}
 }
 
@@ -252,6 +264,9 @@ func (n *node) announce() {
 			attrs = append(attrs, l.key, l.l.Addr().String())
 		}
 	}
+	if n.rtspPorts != nil {
+		attrs = append(attrs, "rtsp_udp", n.rtspPorts.String())
+	}
 	n.log.Info("simulcart is ready", attrs...)
 	n.log.Info("products of the API and all cues are kept in memory: a restart loses them")
 }
@@ -305,7 +320,7 @@ func needRestart(old, now *config.Config) []string {
 	}{
 		{"rtmp.listen", old.RTMP == now.RTMP},
 		{"rtmps.listen", old.RTMPS.Listen == now.RTMPS.Listen},
-		{"rtsp.listen", old.RTSP == now.RTSP},
+		{"rtsp", old.RTSP == now.RTSP},
 		{"rtsps.listen", old.RTSPS.Listen == now.RTSPS.Listen},
 		{"http.listen", old.HTTP == now.HTTP},
 		{"hls", reflect.DeepEqual(old.HLS, now.HLS)},

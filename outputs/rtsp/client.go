@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -27,13 +28,14 @@ var errRevoked = errors.New("the right to play has expired, or was taken away")
 
 // client is one connection. Its goroutine reads requests; while it plays, another one writes packets.
 type client struct {
-	server *Server
-	conn   *wire.Conn
-	nc     net.Conn
-	peer   string // address without port
-	log    *slog.Logger
-	settle func() // it has come to PLAY
-	began  time.Time
+	server  *Server
+	conn    *wire.Conn
+	nc      net.Conn
+	peer    string     // address without port
+	address netip.Addr // the same; the only one to which packets go
+	log     *slog.Logger
+	settle  func() // it has come to PLAY
+	began   time.Time
 
 	refusals int
 	session  wire.Session // empty before SETUP
@@ -42,7 +44,7 @@ type client struct {
 	playing  *playing // nil before PLAY
 
 	writing sync.Mutex   // each message and each run of packets is whole on the connection; held while they are written
-	written atomic.Int64 // when packets were taken last, in ns since began
+	alive   atomic.Int64 // when there was the last sign of life, in ns since began
 }
 
 // playing is a sender at work.
@@ -50,6 +52,7 @@ type playing struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it has returned
 	pass   *access.Pass
+	until  time.Time // set before done is closed: the client may speak till then
 }
 
 // run reads until the connection is over.
@@ -66,6 +69,7 @@ func (c *client) run(ctx context.Context) error {
 			}
 			return c.reason(err)
 		}
+		c.lives()
 		r, ok := m.(*wire.Request)
 		if !ok {
 			continue // frames are RTCP of the client, which says no more than that it is there
@@ -81,11 +85,11 @@ func (c *client) run(ctx context.Context) error {
 func (c *client) patience() {
 	until := c.began.Add(openTime)
 	if c.playing != nil {
-		until = time.Now().Add(c.server.timeout())
+		until = c.began.Add(time.Duration(c.alive.Load()) + c.server.timeout())
 	}
 	_ = c.nc.SetReadDeadline(until)
 	if c.playing != nil && c.playing.isOver() { // its end has set another deadline, just before
-		_ = c.nc.SetReadDeadline(time.Now())
+		_ = c.nc.SetReadDeadline(c.playing.until)
 	}
 }
 
@@ -99,12 +103,12 @@ func (p *playing) isOver() bool {
 	}
 }
 
-// isAlive says whether a client that says nothing takes packets.
+// isAlive says whether a client that says nothing takes packets, or sends RTCP over UDP.
 func (c *client) isAlive(ctx context.Context, err error) bool {
 	if c.playing == nil || !errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil || c.playing.isOver() {
 		return false
 	}
-	return time.Since(c.began)-time.Duration(c.written.Load()) < c.server.timeout()
+	return time.Since(c.began)-time.Duration(c.alive.Load()) < c.server.timeout()
 }
 
 // reason is why reading ended, where it was made to.
@@ -238,7 +242,8 @@ func (c *client) say(a *wire.Response) error {
 	return c.conn.Write(a)
 }
 
-func (c *client) tookPackets() { c.written.Store(int64(time.Since(c.began))) }
+// lives notes a sign of life: something was said, or packets were taken.
+func (c *client) lives() { c.alive.Store(int64(time.Since(c.began))) }
 
 // send writes packets.
 func (c *client) send(parts [][]byte) error {
@@ -259,6 +264,6 @@ func (c *client) send(parts [][]byte) error {
 	if err != nil {
 		return fmt.Errorf("write packets: %w", err)
 	}
-	c.tookPackets()
+	c.lives()
 	return nil
 }

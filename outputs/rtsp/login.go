@@ -10,9 +10,9 @@ import (
 
 // authorize checks whether the client may play what it asks for. Without a URL, the request was answered.
 func (c *client) authorize(r *wire.Request) (u *wire.URL, over bool, err error) {
-	u, who, over, err := c.identify(r)
-	if over || err != nil || u == nil {
-		return nil, over, err
+	u, who, err := c.identify(r)
+	if err != nil || u == nil {
+		return nil, false, err
 	}
 	if c.admit(who, u.Path) != nil {
 		over, err = c.deny(r, who)
@@ -32,32 +32,32 @@ func (c *client) admit(who access.Principal, stream string) error {
 }
 
 // identify finds who asks for what. Without a URL, the request was answered.
-func (c *client) identify(r *wire.Request) (u *wire.URL, who access.Principal, over bool, err error) {
+func (c *client) identify(r *wire.Request) (u *wire.URL, who access.Principal, err error) {
 	asked, err := wire.ParseURL(r.URL)
 	if err != nil {
-		return nil, who, false, c.refuse(r, wire.StatusBadRequest, "")
+		return nil, who, c.refuse(r, wire.StatusBadRequest, "")
 	}
 	registry := c.server.Registry
 	if token := asked.Parameter("token"); token != "" {
-		return &asked, registry.IdentifyViewer(token), false, nil
+		return &asked, registry.IdentifyViewer(token), nil
 	}
 	shown := r.Header.Value("Authorization")
 	if token, bearer := strings.CutPrefix(shown, "Bearer "); bearer {
-		return &asked, registry.IdentifyViewer(token), false, nil
+		return &asked, registry.IdentifyViewer(token), nil
 	}
 	if shown == "" {
-		return &asked, who, false, nil
+		return &asked, who, nil
 	}
 	credentials, err := wire.ParseCredentials(shown)
 	if err != nil {
-		return &asked, access.Principal{Unknown: true}, false, nil
+		return &asked, access.Principal{Unknown: true}, nil
 	}
 	if credentials.Scheme == wire.Basic {
 		who = registry.IdentifyViewer(credentials.Password)
 		if who.Partner != credentials.User {
 			who = access.Principal{Unknown: true}
 		}
-		return &asked, who, false, nil
+		return &asked, who, nil
 	}
 	stale := false
 	who = registry.IdentifyLogin(credentials.User, func(l access.Login) bool {
@@ -66,9 +66,9 @@ func (c *client) identify(r *wire.Request) (u *wire.URL, who access.Principal, o
 		return err == nil
 	})
 	if stale {
-		return nil, who, false, c.challenge(r, true)
+		return nil, who, c.challenge(r, true)
 	}
-	return &asked, who, false, nil
+	return &asked, who, nil
 }
 
 // deny refuses: who is not known is asked to log in, a few times.

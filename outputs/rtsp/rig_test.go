@@ -78,8 +78,14 @@ func (r *rig) logged(text string) {
 	}
 }
 
-// on runs a test with a server whose stream has begun.
+// on runs a test with a server.
 func on(t *testing.T, test func(r *rig)) {
+	t.Helper()
+	with(t, func(*Server) {}, test)
+}
+
+// with is on, with a server that is changed first.
+func with(t *testing.T, change func(*Server), test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{T: t, dials: make(chan net.Conn), crowded: make(chan bool, 1)}
@@ -101,6 +107,7 @@ func on(t *testing.T, test func(r *rig)) {
 				return Feed{Output: "feed:rtsp:" + partner, View: &overlay.View{Currency: "USD"}, Carried: &r.carried}, true
 			},
 		}
+		change(r.server)
 		ctx, cancel := context.WithCancel(context.Background())
 		var serving sync.WaitGroup
 		serving.Go(func() {

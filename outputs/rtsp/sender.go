@@ -37,10 +37,12 @@ type link interface {
 	add(channel uint8, h rtp.Header, p rtp.Payload)
 	// report takes an RTCP packet.
 	report(channel uint8, packet []byte)
-	// flush sends what was taken.
-	flush() error
+	// flush sends what was taken: frames, the last of which has the decode time at.
+	flush(at media.Time) error
 	// payload is the most that a payload may have, in bytes.
 	payload() int
+	// batch is the most that the frames of one flush may have, in bytes, but for the first.
+	batch() int
 }
 
 // lane is one track on its way to one client.
@@ -48,7 +50,8 @@ type lane struct {
 	index   int   // in the description
 	id      uint8 // of the track
 	codec   media.Codec
-	channel uint8 // for RTP; RTCP has the next one
+	channel uint8     // for RTP; RTCP has the next one
+	ports   wire.Pair // of the client, for UDP; else zero
 	header  rtp.Header
 	clock   rtp.Clock
 	packets uint32
@@ -74,6 +77,7 @@ type sender struct {
 	frames   []*media.Frame
 	skipped  int
 	reported time.Time
+	pts, dts media.Time // of the last frame
 }
 
 // packetsOf gives what a stream's frames become in payloads of at most so many bytes.
@@ -86,21 +90,34 @@ func (sn *sender) open(ctx context.Context) (begin media.Time, err error) {
 	sn.shared = packetsOf(sn.stream, sn.link.payload())
 	sn.copies = relay.Derive(sn.stream, overlay.CopyKey{}, new(overlay.Reader).Read)
 	sn.shown = sn.view.Name()
-	if sn.frames, sn.skipped, err = sn.reader.Next(ctx, make([]*media.Frame, 0, batchFrames), batchBytes); err != nil {
+	if sn.frames, sn.skipped, err = sn.reader.Next(ctx, make([]*media.Frame, 0, batchFrames), sn.link.batch()); err != nil {
 		return 0, err
 	}
 	return sn.frames[0].PTS, nil
 }
 
-// run sends until the session or ctx ends.
+// run sends until the session or ctx ends. A session that ends is said to.
 func (sn *sender) run(ctx context.Context, now func() time.Time) error {
+	err := sn.carryOn(ctx, now)
+	if hasEnded(err) {
+		sn.reports(sn.pts, true)
+		return errors.Join(err, sn.link.flush(sn.dts))
+	}
+	return err
+}
+
+// hasEnded says whether there is nothing more to send: the client was told.
+func hasEnded(err error) bool { return errors.Is(err, relay.ErrEnded) || errors.Is(err, errCodec) }
+
+// carryOn sends until there is no more.
+func (sn *sender) carryOn(ctx context.Context, now func() time.Time) error {
 	for {
 		if sn.skipped > 0 {
 			sn.state = nil
 		}
 		if at := now(); at.Sub(sn.reported) >= reportEach {
 			sn.reported = at
-			sn.reports(sn.frames[0].PTS)
+			sn.reports(sn.frames[0].PTS, false)
 		}
 		first := sn.reader.First()
 		for i, f := range sn.frames {
@@ -108,12 +125,14 @@ func (sn *sender) run(ctx context.Context, now func() time.Time) error {
 				return err
 			}
 		}
+		last := sn.frames[len(sn.frames)-1]
+		sn.pts, sn.dts = last.PTS, last.DTS
 		clear(sn.frames)
-		if err := sn.link.flush(); err != nil {
+		if err := sn.link.flush(sn.dts); err != nil {
 			return err
 		}
 		var err error
-		if sn.frames, sn.skipped, err = sn.reader.Next(ctx, sn.frames[:0], batchBytes); err != nil {
+		if sn.frames, sn.skipped, err = sn.reader.Next(ctx, sn.frames[:0], sn.link.batch()); err != nil {
 			return err
 		}
 	}
@@ -185,12 +204,12 @@ func (sn *sender) lane(id uint8) *lane {
 	return nil
 }
 
-// reports tells for each track which time of day belongs to a media time.
-func (sn *sender) reports(at media.Time) {
-	wall := sn.stream.Wall(at)
+// reports tells for each track which time of day belongs to a media time, and whether it ends.
+func (sn *sender) reports(at media.Time, bye bool) {
+	wall := sn.reader.Wall(at)
 	for _, l := range sn.lanes {
 		packet, err := rtp.Report{
-			SSRC: l.header.SSRC, Wall: wall, Timestamp: l.clock.Timestamp(at), Packets: l.packets, Octets: l.octets, CNAME: sn.cname,
+			SSRC: l.header.SSRC, Wall: wall, Timestamp: l.clock.Timestamp(at), Packets: l.packets, Octets: l.octets, CNAME: sn.cname, Bye: bye,
 		}.Marshal()
 		if err == nil {
 			sn.link.report(l.channel+1, packet)
@@ -214,6 +233,8 @@ type piece struct {
 
 func (i *interleaved) payload() int { return rtp.InterleavedPayload }
 
+func (i *interleaved) batch() int { return batchBytes }
+
 func (i *interleaved) add(channel uint8, h rtp.Header, p rtp.Payload) {
 	i.frame(channel, rtp.HeaderSize+p.Len())
 	i.scratch = append(h.Append(i.scratch), p.Header...)
@@ -231,7 +252,7 @@ func (i *interleaved) frame(channel uint8, length int) {
 }
 
 // flush writes all at once: scratch has its place now, so that parts of it can be named.
-func (i *interleaved) flush() error {
+func (i *interleaved) flush(media.Time) error {
 	i.parts = i.parts[:0]
 	begin := 0
 	for n, p := range i.pieces {

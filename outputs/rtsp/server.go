@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -50,6 +51,7 @@ type Server struct {
 	Secure   bool                                      // the listener is behind TLS, so that Basic may be offered
 	Lobby    *access.Lobby                             // bounds those who have not come to PLAY; nil: one of its own
 	Crowded  func(evicted bool)                        // counts who lost a place in the lobby, or got none; nil: nobody does
+	UDP      *Ports                                    // for clients that ask for UDP; nil: none is. Of one server, which closes them
 	Log      *slog.Logger
 
 	once sync.Once
@@ -70,6 +72,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	var clients sync.WaitGroup
 	defer clients.Wait()
+	if s.UDP != nil {
+		clients.Go(func() { s.UDP.run(ctx) })
+	}
 	for {
 		nc, err := l.Accept()
 		switch {
@@ -101,6 +106,8 @@ func (s *Server) serve(ctx context.Context, nc net.Conn) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c := &client{server: s, conn: wire.NewConn(nc), nc: nc, peer: peer, log: log, settle: place.Leave, began: time.Now()}
+	c.address, _ = netip.ParseAddr(peer) // without one, there is no UDP
+	c.address = c.address.Unmap()
 	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
 	err = c.run(ctx)
 	if place.Evicted() {

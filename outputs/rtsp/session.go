@@ -37,9 +37,9 @@ func (c *client) setup(r *wire.Request) (bool, error) {
 	if c.laneOf(t.ID) != nil {
 		return false, c.refuse(r, wire.StatusNotValidInState, "")
 	}
-	channels, status := c.transport(r)
-	if status != 0 {
-		return false, c.refuse(r, status, "Only RTP/AVP/TCP;unicast;interleaved is served")
+	agreed, refused := c.transport(r)
+	if refused != nil {
+		return false, c.refuse(r, refused.status, refused.words)
 	}
 	mapping, err := rtp.MappingOf(t)
 	if err != nil {
@@ -50,38 +50,15 @@ func (c *client) setup(r *wire.Request) (bool, error) {
 		c.stream = u.Path
 	}
 	l := &lane{
-		index: max(u.Track, 0), id: t.ID, codec: t.Codec, channel: uint8(channels.RTP), clock: rtp.Clock{Rate: mapping.Rate, Base: c.server.base(u.Path)},
+		index: max(u.Track, 0), id: t.ID, codec: t.Codec, channel: uint8(agreed.Interleaved.RTP), ports: agreed.ClientPort, clock: rtp.Clock{Rate: mapping.Rate, Base: c.server.base(u.Path)},
 		header: rtp.Header{PayloadType: uint8(96 + max(u.Track, 0)), Sequence: uint16(random32()), SSRC: random32()},
 	}
+	if !agreed.TCP {
+		l.channel = uint8(2 * len(c.lanes))
+	}
 	c.lanes = append(c.lanes, l)
-	agreed := wire.Transport{TCP: true, Interleaved: channels, SSRC: l.header.SSRC, HasSSRC: true, Mode: "PLAY"}
+	agreed.SSRC, agreed.HasSSRC, agreed.Mode = l.header.SSRC, true, "PLAY"
 	return false, c.say(c.within(r, wire.Field{Name: "Transport", Value: agreed.String()}))
-}
-
-// transport picks the channels of a track, or says why not.
-func (c *client) transport(r *wire.Request) (wire.Pair, int) {
-	offers, err := wire.ParseTransports(r.Header.Value("Transport"))
-	if err != nil {
-		return wire.Pair{}, wire.StatusTransport
-	}
-	for _, t := range offers {
-		if !t.TCP || t.Multicast || t.Mode != "" && t.Mode != "PLAY" {
-			continue
-		}
-		if t.Interleaved.IsZero() {
-			return wire.Pair{RTP: 2 * len(c.lanes), RTCP: 2*len(c.lanes) + 1}, 0
-		}
-		for _, l := range c.lanes {
-			if taken := int(l.channel); t.Interleaved.RTP <= taken+1 && t.Interleaved.RTCP >= taken {
-				return wire.Pair{}, wire.StatusBadRequest
-			}
-		}
-		if t.Interleaved.RTCP != t.Interleaved.RTP+1 {
-			return wire.Pair{}, wire.StatusTransport
-		}
-		return t.Interleaved, 0
-	}
-	return wire.Pair{}, wire.StatusTransport
 }
 
 // play begins to send.
@@ -92,9 +69,9 @@ func (c *client) play(ctx context.Context, r *wire.Request) (bool, error) {
 	if c.playing != nil { // some ask again to be sure
 		return false, c.say(c.within(r))
 	}
-	u, who, over, err := c.identify(r)
-	if over || err != nil || u == nil {
-		return over, err
+	u, who, err := c.identify(r)
+	if err != nil || u == nil {
+		return false, err
 	}
 	if c.admit(who, c.stream) != nil {
 		return c.deny(r, who)
@@ -114,8 +91,8 @@ func (c *client) play(ctx context.Context, r *wire.Request) (bool, error) {
 	}
 	sn := &sender{
 		stream: s, reader: s.Subscribe(feed.Output, 0), lanes: c.lanes, cname: "simulcart", view: feed.View, carried: feed.Carried,
-		link: &interleaved{write: c.send},
 	}
+	sn.link = c.link(sn.reader)
 	waiting, cancel := context.WithTimeout(ctx, firstFrames)
 	defer cancel()
 	begin, err := sn.open(waiting)
@@ -148,12 +125,17 @@ func (c *client) start(ctx context.Context, sn *sender, pass *access.Pass) {
 	ctx, cancel := context.WithCancel(ctx)
 	p := &playing{cancel: cancel, done: make(chan struct{}), pass: pass}
 	c.playing = p
-	c.tookPackets()
+	c.lives()
+	forget := func() {}
+	if c.isUDP() {
+		forget = c.server.UDP.hear(c)
+	}
 	go func() {
-		defer func() { _ = c.nc.SetReadDeadline(time.Now()) }() // the session is over, whoever ended it
+		defer func() { _ = c.nc.SetReadDeadline(p.until) }() // the session is over, whoever ended it
 		defer close(p.done)
 		defer pass.Close()
 		defer sn.reader.Close()
+		defer forget()
 		var watching sync.WaitGroup
 		watching.Go(func() {
 			select {
@@ -163,6 +145,10 @@ func (c *client) start(ctx context.Context, sn *sender, pass *access.Pass) {
 			}
 		})
 		err := sn.run(ctx, time.Now)
+		p.until = time.Now()
+		if hasEnded(err) { // GStreamer wants to tear down, and dials anew where it cannot
+			p.until = p.until.Add(farewellTime)
+		}
 		cancel()
 		watching.Wait()
 		c.log.Debug("packets ended", "err", err)

@@ -26,6 +26,7 @@ const (
 	StatusAggregateNotAllowed = 459
 	StatusAggregateOnly       = 460
 	StatusTransport           = 461
+	StatusDestination         = 463 // RFC 7826 §17.4.24
 	StatusInternalError       = 500
 	StatusNotImplemented      = 501
 	StatusUnavailable         = 503
@@ -40,7 +41,7 @@ var reasons = map[int]string{
 	StatusNotEnoughBandwidth: "Not Enough Bandwidth", StatusSessionNotFound: "Session Not Found",
 	StatusNotValidInState: "Method Not Valid in This State", StatusInvalidRange: "Invalid Range",
 	StatusAggregateNotAllowed: "Aggregate Operation Not Allowed", StatusAggregateOnly: "Only Aggregate Operation Allowed",
-	StatusTransport: "Unsupported Transport", StatusInternalError: "Internal Server Error", StatusNotImplemented: "Not Implemented",
+	StatusTransport: "Unsupported Transport", StatusDestination: "Destination Prohibited", StatusInternalError: "Internal Server Error", StatusNotImplemented: "Not Implemented",
 	StatusUnavailable: "Service Unavailable", StatusVersion: "RTSP Version Not Supported", StatusOption: "Option Not Supported",
 }
 
