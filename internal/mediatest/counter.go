@@ -193,26 +193,42 @@ func Numbers(t testing.TB, path string) []int {
 	if err != nil {
 		t.Fatalf("decode %s: %v", path, err)
 	}
-	var numbers []int
-	picture := make([]byte, countedWidth*countedHeight)
-	for {
-		if _, err = io.ReadFull(out, picture); err != nil {
-			break
-		}
-		n, err := read(picture)
-		if err != nil {
-			t.Errorf("%s: picture %d: %v", path, len(numbers), err)
-			n = -1
-		}
-		numbers = append(numbers, n)
-	}
-	if !errors.Is(err, io.EOF) {
-		t.Errorf("decode %s: %v", path, err)
-	}
+	numbers := numbersOf(t, path, out)
 	if err := cmd.Wait(); err != nil || complaints(said.String()) != "" {
 		t.Errorf("decode %s: %v: %s", path, err, lastLines(complaints(said.String()), 10))
 	}
 	return numbers
+}
+
+// GrayNumbers is [Numbers] for a file of gray pictures that a player has decoded.
+func GrayNumbers(t testing.TB, path string) []int {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	return numbersOf(t, path, f)
+}
+
+// numbersOf reads the numbers of gray pictures, one after the other.
+func numbersOf(t testing.TB, name string, pictures io.Reader) (numbers []int) {
+	t.Helper()
+	picture := make([]byte, countedWidth*countedHeight)
+	for {
+		if _, err := io.ReadFull(pictures, picture); err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.Errorf("decode %s: %v", name, err)
+			}
+			return numbers
+		}
+		n, err := read(picture)
+		if err != nil {
+			t.Errorf("%s: picture %d: %v", name, len(numbers), err)
+			n = -1
+		}
+		numbers = append(numbers, n)
+	}
 }
 
 // complaints leaves out what ffmpeg 5.1 says of onTextData messages in FLV, which it reads all the same.
