@@ -82,7 +82,7 @@ func newSecured(t *testing.T, certs string) *secured {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.address = n.httpsListener.Addr().String()
+	s.address = n.on.https.Addr().String()
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, hangupSignals...)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -266,7 +266,7 @@ func TestCertificatesKeepTheLast(t *testing.T) {
 		ca.Issue(t, at(name+".crt"), at(name+".key"))
 	}
 	n := &node{}
-	for _, l := range []*net.Listener{&n.rtmpsListener, &n.httpsListener} {
+	for _, l := range []*net.Listener{&n.on.rtmps, &n.on.https} {
 		var err error
 		if *l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			t.Fatal(err)

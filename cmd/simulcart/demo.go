@@ -148,6 +148,6 @@ func (d *demoCommand) welcome(out io.Writer, n *node) {
 The status page asks for the token above. A test card plays until your encoder comes. Both destinations are sandboxes on this machine: nothing leaves it.
 Press Ctrl-C to end.
 
-`, address(n.rtmpListener), d.Key, address(n.httpListener), address(n.metricsListener), address(n.rtmpListener), demoStream,
-		address(n.httpListener), d.Token, address(n.rtmpListener), demoStream, address(n.httpListener))
+`, address(n.on.rtmp), d.Key, address(n.on.http), address(n.on.metrics), address(n.on.rtmp), demoStream,
+		address(n.on.http), d.Token, address(n.on.rtmp), demoStream, address(n.on.http))
 }

@@ -18,7 +18,7 @@ func TestWelcomeOfAllAddresses(t *testing.T) {
 		t.Cleanup(func() { _ = l.Close() })
 		return l
 	}
-	n := &node{rtmpListener: listen(":0"), httpListener: listen("0.0.0.0:0"), metricsListener: listen("127.0.0.1:0")}
+	n := &node{on: listeners{rtmp: listen(":0"), http: listen("0.0.0.0:0"), metrics: listen("127.0.0.1:0")}}
 	var out strings.Builder
 	(&demoCommand{Key: "the-key", Token: "the-token"}).welcome(&out, n)
 	addresses := regexp.MustCompile(`(?:rtmp|http)://([^/\s]+)`).FindAllStringSubmatch(out.String(), -1)
@@ -31,12 +31,12 @@ func TestWelcomeOfAllAddresses(t *testing.T) {
 			t.Errorf("got %s, want an address that can be dialled", a[0])
 		}
 	}
-	for _, l := range []net.Listener{n.rtmpListener, n.httpListener} {
+	for _, l := range []net.Listener{n.on.rtmp, n.on.http} {
 		if _, port, _ := net.SplitHostPort(l.Addr().String()); !strings.Contains(out.String(), ":"+port) {
 			t.Errorf("the port %s is not told:\n%s", port, &out)
 		}
 	}
-	if !strings.Contains(out.String(), "Metrics    http://"+n.metricsListener.Addr().String()+"/metrics\n") {
+	if !strings.Contains(out.String(), "Metrics    http://"+n.on.metrics.Addr().String()+"/metrics\n") {
 		t.Errorf("the metrics are told elsewhere:\n%s", &out)
 	}
 }

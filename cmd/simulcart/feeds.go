@@ -34,7 +34,7 @@ func (n *node) rtsp(secure bool) *rtspout.Server {
 		},
 	}
 	if !secure { // RTP over UDP is not encrypted
-		s.UDP = n.rtspPorts
+		s.UDP = n.on.rtp
 	}
 	return s
 }
@@ -72,9 +72,9 @@ func (n *node) feedURL(over access.Protocol, host, stream, secret string) string
 		l            net.Listener
 	}
 	places := map[access.Protocol][]place{
-		access.RTMP: {{"rtmp", "/live/", n.rtmpListener}, {"rtmps", "/live/", n.rtmpsListener}},
-		access.RTSP: {{"rtsp", "/", n.rtspListener}, {"rtsps", "/", n.rtspsListener}},
-		access.HLS:  {{"http", "/hls/", n.httpListener}, {"https", "/hls/", n.httpsListener}},
+		access.RTMP: {{"rtmp", "/live/", n.on.rtmp}, {"rtmps", "/live/", n.on.rtmps}},
+		access.RTSP: {{"rtsp", "/", n.on.rtsp}, {"rtsps", "/", n.on.rtsps}},
+		access.HLS:  {{"http", "/hls/", n.on.http}, {"https", "/hls/", n.on.https}},
 	}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

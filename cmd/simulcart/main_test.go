@@ -80,7 +80,7 @@ func TestUDPIsNotForTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer n.closeListeners()
-	if n.rtspPorts == nil || n.rtsp(false).UDP != n.rtspPorts || n.rtsp(true).UDP != nil {
+	if n.on.rtp == nil || n.rtsp(false).UDP != n.on.rtp || n.rtsp(true).UDP != nil {
 		t.Error("UDP is missing, or offered over TLS")
 	}
 }

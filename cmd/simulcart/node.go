@@ -47,11 +47,16 @@ type node struct {
 	rtspsCert  *certificate              // nil without rtsps
 	extra      map[string]control.Stream // beside those of the configuration: the demonstration's
 
-	rtmpListener, rtmpsListener, rtspListener, rtspsListener, httpListener, httpsListener, metricsListener net.Listener // nil: off
-
-	rtspPorts *rtspout.Ports // of RTP over UDP; nil: off
+	on listeners
 
 	ready atomic.Bool
+}
+
+// listeners are where a node is reached. nil: off.
+type listeners struct {
+	rtmp, rtmps, rtsp, rtsps, http, https, metrics net.Listener
+
+	rtp *rtspout.Ports // of RTSP's RTP over UDP
 }
 
 // newNode wires a gateway and opens its listeners, so that a port in use is known at once.
@@ -97,13 +102,13 @@ func (n *node) listen() error {
 		key, address string
 		to           *net.Listener
 	}{
-		{"rtmp", n.config.RTMP.Listen, &n.rtmpListener},
-		{"rtmps", n.config.RTMPS.Listen, &n.rtmpsListener},
-		{"rtsp", n.config.RTSP.Listen, &n.rtspListener},
-		{"rtsps", n.config.RTSPS.Listen, &n.rtspsListener},
-		{"http", n.config.HTTP.Listen, &n.httpListener},
-		{"https", n.config.HTTPS.Listen, &n.httpsListener},
-		{"metrics", n.config.Metrics.Listen, &n.metricsListener},
+		{"rtmp", n.config.RTMP.Listen, &n.on.rtmp},
+		{"rtmps", n.config.RTMPS.Listen, &n.on.rtmps},
+		{"rtsp", n.config.RTSP.Listen, &n.on.rtsp},
+		{"rtsps", n.config.RTSPS.Listen, &n.on.rtsps},
+		{"http", n.config.HTTP.Listen, &n.on.http},
+		{"https", n.config.HTTPS.Listen, &n.on.https},
+		{"metrics", n.config.Metrics.Listen, &n.on.metrics},
 	} {
 		if l.address == "" {
 			continue
@@ -114,9 +119,9 @@ func (n *node) listen() error {
 		}
 		*l.to = opened
 	}
-	if address := n.config.RTSP.UDP; address != "" && n.rtspListener != nil {
+	if address := n.config.RTSP.UDP; address != "" && n.on.rtsp != nil {
 		var err error
-		if n.rtspPorts, err = rtspout.OpenPorts(address); err != nil {
+		if n.on.rtp, err = rtspout.OpenPorts(address); err != nil {
 			return fmt.Errorf("rtsp.udp: %w: is another program using it, or the port behind it? choose another port", err)
 		}
 	}
@@ -131,9 +136,9 @@ func (n *node) certificates(c *config.Config) error {
 		files    config.TLSListener
 		to       **certificate
 	}{
-		{n.rtmpsListener, c.RTMPS, &n.rtmpsCert},
-		{n.httpsListener, c.HTTPS, &n.httpsCert},
-		{n.rtspsListener, c.RTSPS, &n.rtspsCert},
+		{n.on.rtmps, c.RTMPS, &n.rtmpsCert},
+		{n.on.https, c.HTTPS, &n.httpsCert},
+		{n.on.rtsps, c.RTSPS, &n.rtspsCert},
 	} {
 		if l.listener == nil || l.files.Listen == "" {
 			continue
@@ -154,13 +159,13 @@ func (n *node) certificates(c *config.Config) error {
 }
 
 func (n *node) closeListeners() {
-	for _, l := range []net.Listener{n.rtmpListener, n.rtmpsListener, n.rtspListener, n.rtspsListener, n.httpListener, n.httpsListener, n.metricsListener} {
+	for _, l := range []net.Listener{n.on.rtmp, n.on.rtmps, n.on.rtsp, n.on.rtsps, n.on.http, n.on.https, n.on.metrics} {
 		if l != nil {
 			_ = l.Close()
 		}
 	}
-	if n.rtspPorts != nil {
-		_ = n.rtspPorts.Close()
+	if n.on.rtp != nil {
+		_ = n.on.rtp.Close()
 	}
 }
 
@@ -208,31 +213,31 @@ func (n *node) run(ctx context.Context, beside ...func(ctx context.Context) erro
 
 // serve starts the listeners' servers.
 func (n *node) serve(spawn func(func(context.Context) error)) {
-	if l := n.rtmpListener; l != nil {
+	if l := n.on.rtmp; l != nil {
 		spawn(func(ctx context.Context) error { return n.rtmp.Serve(ctx, l, nil) })
 	}
-	if l := n.rtmpsListener; l != nil {
+	if l := n.on.rtmps; l != nil {
 		spawn(func(ctx context.Context) error { return n.rtmp.Serve(ctx, l, n.rtmpsCert.config()) })
 	}
-	if l := n.rtspListener; l != nil {
+	if l := n.on.rtsp; l != nil {
 		spawn(func(ctx context.Context) error { return n.rtsp(false).Serve(ctx, l) })
 	}
-	if l := n.rtspsListener; l != nil {
+	if l := n.on.rtsps; l != nil {
 		spawn(func(ctx context.Context) error {
 			return n.rtsp(true).Serve(ctx, tls.NewListener(l, n.rtspsCert.config()))
 		})
 	}
 	public := n.public()
-	if n.httpListener != nil || n.httpsListener != nil {
+	if n.on.http != nil || n.on.https != nil {
 		spawn(n.hls.Run)
 	}
-	if l := n.httpListener; l != nil {
+	if l := n.on.http; l != nil {
 		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, nil, public, n.log) })
 	}
-	if l := n.httpsListener; l != nil {
+	if l := n.on.https; l != nil {
 		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, n.httpsCert.config(), public, n.log) })
 	}
-	if l := n.metricsListener; l != nil {
+	if l := n.on.metrics; l != nil {
 		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, nil, n.web.Operations(), n.log) })
 	}
 }
@@ -259,13 +264,13 @@ func (n *node) announce() {
 	for _, l := range []struct {
 		key string
 		l   net.Listener
-	}{{"rtmp", n.rtmpListener}, {"rtmps", n.rtmpsListener}, {"rtsp", n.rtspListener}, {"rtsps", n.rtspsListener}, {"http", n.httpListener}, {"https", n.httpsListener}, {"metrics", n.metricsListener}} {
+	}{{"rtmp", n.on.rtmp}, {"rtmps", n.on.rtmps}, {"rtsp", n.on.rtsp}, {"rtsps", n.on.rtsps}, {"http", n.on.http}, {"https", n.on.https}, {"metrics", n.on.metrics}} {
 		if l.l != nil {
 			attrs = append(attrs, l.key, l.l.Addr().String())
 		}
 	}
-	if n.rtspPorts != nil {
-		attrs = append(attrs, "rtsp_udp", n.rtspPorts.String())
+	if n.on.rtp != nil {
+		attrs = append(attrs, "rtsp_udp", n.on.rtp.String())
 	}
 	n.log.Info("simulcart is ready", attrs...)
 	n.log.Info("products of the API and all cues are kept in memory: a restart loses them")
