@@ -48,6 +48,7 @@ func (s stream) key() string { return key(s.id) }
 type gateway struct {
 	*mediatest.Process
 	rtmp, rtmps, http, metrics string // addresses
+	rtsp                       string // where partners says that there is one
 	ca                         *mediatest.Authority
 
 	tokens   bool   // changes by the API are let in, with adminToken

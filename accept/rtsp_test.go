@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -103,32 +102,10 @@ func (g *gateway) listen(t *testing.T, address string) (check func([]*wish)) {
 // pull plays a stream over RTSP until the server ends it, and gives what came; nil where it went wrong.
 func pull(t *testing.T, addr, address string) <-chan *recording {
 	t.Helper()
-	u, err := rtsp.ParseURL(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	nc, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = nc.Close() })
-	c := rtsp.NewClient(nc, u)
-	d, err := c.Describe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, m := range d.Medias {
-		if _, err := c.Setup(i, m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	info, err := c.Play()
-	if err != nil || len(info) != len(d.Medias) {
-		t.Fatalf("play: %v, %v", info, err)
-	}
+	c, medias, info := play(t, addr, address)
 	done := make(chan *recording, 1)
 	go func() {
-		r, err := collect(t, c, d.Medias[0].Track, rtp.Timeline{Rate: 90_000, Base: info[0].Timestamp})
+		r, err := collect(t, c, medias[0].Track, rtp.Timeline{Rate: 90_000, Base: info[0].Timestamp})
 		if err != nil {
 			t.Errorf("pull over rtsp: %v", err)
 			r = nil

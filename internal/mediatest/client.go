@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,10 +18,12 @@ const handshakeLen = 1536
 // dialoguePatience is how long the raw client waits for an answer.
 const dialoguePatience = 15 * time.Second
 
-// Client is a raw RTMP publisher that measures and misbehaves as a test wants. Its methods may be called one at a time.
+// Client is a raw RTMP publisher or player that measures and misbehaves as a test wants. Its methods may be called one at a time.
 type Client struct {
 	ChunkSize int  // bytes of our chunks; 0: 128
 	Reconnect bool // connect says that we follow a ReconnectRequest (Enhanced RTMP 2: capsEx)
+
+	Media func(g Tag, at time.Time) // takes what is played, in the goroutine that reads; nil: nobody does; set it before Handshake
 
 	conn     net.Conn
 	commands chan command
@@ -106,6 +109,10 @@ func (c *Client) read() {
 			return
 		}
 		switch m.kind {
+		case AudioTag, VideoTag, DataTag:
+			if c.Media != nil {
+				c.Media(Tag{Type: m.kind, Time: int64(m.time), Body: m.body}, time.Now())
+			}
 		case commandMessage:
 			select {
 			case c.commands <- readCommand(m.body):
@@ -181,6 +188,45 @@ func (c *Client) Publish(key string) (code string, took time.Duration, err error
 		}
 	}
 	return code, time.Since(sent), nil
+}
+
+// StartPlay dials and plays a stream; anything but acceptance ends the test. media takes what comes.
+func StartPlay(t testing.TB, addr, name string, media func(g Tag, at time.Time)) *Client {
+	t.Helper()
+	c := Dial(t, addr)
+	c.Media = media
+	if err := errors.Join(c.Handshake(), c.Connect()); err != nil {
+		t.Fatalf("player: %v", err)
+	}
+	if code, err := c.Play(name); err != nil || code != "NetStream.Play.Start" {
+		t.Fatalf("play: got %q, %v, want NetStream.Play.Start", code, err)
+	}
+	return c
+}
+
+// Play asks for a stream on message stream 1 and waits for the verdict: the code of the first status that is no reset.
+func (c *Client) Play(name string) (code string, err error) {
+	if err := c.Command(0, "createStream", 2.0, nil); err != nil {
+		return "", fmt.Errorf("send createStream: %w", err)
+	}
+	if _, err := c.await("_result"); err != nil {
+		return "", err
+	}
+	if err := c.Command(1, "play", 3.0, nil, name, -1000.0); err != nil {
+		return "", fmt.Errorf("send play: %w", err)
+	}
+	for code == "" || code == "NetStream.Play.Reset" {
+		verdict, err := c.await("onStatus")
+		if err != nil {
+			return code, err
+		}
+		for _, s := range verdict.text {
+			if strings.HasPrefix(s, "NetStream.") {
+				code = s
+			}
+		}
+	}
+	return code, nil
 }
 
 // Publisher dials and does what [Client.Begin] does.

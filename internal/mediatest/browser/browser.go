@@ -36,6 +36,7 @@ type Wish struct {
 	Address    string         `json:"address"`
 	Seconds    int            `json:"seconds"` // at most; the end of the stream ends it too
 	LowLatency bool           `json:"lowLatency"`
+	Chases     bool           `json:"chases"` // once it plays, it goes to where hls.js wants to be
 	Config     map[string]any `json:"config"` // further settings of hls.js
 }
 

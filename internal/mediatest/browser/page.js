@@ -87,7 +87,14 @@ function watch() {
   }, 200);
 }
 
-window.play = ({ address, lowLatency, config }) => {
+// hls.js begins at its distance from the live edge, and is as much further behind as it takes to begin; it catches up only with more than
+// a second in its buffer. A page that wants the least delay goes there by itself.
+function chase() {
+  const sync = hls.liveSyncPosition;
+  if (sync !== null && hls.latency > hls.targetLatency + 0.1) video.currentTime = sync;
+}
+
+window.play = ({ address, lowLatency, chases, config }) => {
   begin = performance.now();
   hls = new Hls({ lowLatencyMode: lowLatency, enableWorker: true, ...config });
   const E = Hls.Events;
@@ -101,6 +108,7 @@ window.play = ({ address, lowLatency, config }) => {
   hls.on(E.MANIFEST_PARSED, () => video.play());
   video.addEventListener("ended", () => (window.over = true));
   video.requestVideoFrameCallback(each);
+  if (chases) video.addEventListener("playing", () => setTimeout(chase, 1000), { once: true });
   watch();
   hls.attachMedia(video);
   hls.loadSource(address);
