@@ -50,9 +50,11 @@ func silentInput(t *testing.T) {
 // A command that waits for its standard input ends when it should.
 func TestEndsWithoutInput(t *testing.T) {
 	for name, run := range map[string]func(ctx context.Context) error{
-		"tail": func(ctx context.Context) error { return (&tailCommand{Source: "-"}).Run(ctx, io.Discard) },
+		"tail": func(ctx context.Context) error {
+			return (&tailCommand{Source: "-"}).Run(ctx, io.Discard, stderrWriter{io.Discard})
+		},
 		"tail with --for": func(context.Context) error {
-			return (&tailCommand{Source: "-", For: 50 * time.Millisecond}).Run(context.Background(), io.Discard)
+			return (&tailCommand{Source: "-", For: 50 * time.Millisecond}).Run(context.Background(), io.Discard, stderrWriter{io.Discard})
 		},
 		"import": func(ctx context.Context) error {
 			if err := (&importCommand{File: "-"}).Run(ctx, io.Discard); err == nil {

@@ -21,21 +21,22 @@ import (
 
 // tailCommand is simulcart overlay tail.
 type tailCommand struct {
-	Source string        `arg:"" help:"rtmp://, rtmps://, rtsp:// or rtsps:// address to play, or an FLV file; - for FLV on standard input."`
+	Source string        `arg:"" help:"rtmp://, rtmps://, rtsp:// or rtsps:// address to play, http:// or https:// address of an HLS playlist, or an FLV file; - for FLV on standard input."`
 	For    time.Duration `help:"End after this time; by default with the stream."`
 	JSON   bool          `name:"json" help:"One JSON object for each state."`
-	CA     string        `name:"ca" type:"existingfile" placeholder:"FILE" help:"PEM certificates to trust for rtmps and rtsps, instead of the system's."`
+	Token  string        `placeholder:"TOKEN" help:"For http and https: the token, sent in a header instead of ?token=TOKEN in the address."`
+	CA     string        `name:"ca" type:"existingfile" placeholder:"FILE" help:"PEM certificates to trust for rtmps, rtsps and https, instead of the system's."`
 }
 
 // Run reads the source until its end.
-func (c *tailCommand) Run(ctx context.Context, out io.Writer) error {
+func (c *tailCommand) Run(ctx context.Context, out io.Writer, stderr stderrWriter) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if c.For > 0 {
 		ctx, cancel = context.WithTimeout(ctx, c.For)
 		defer cancel()
 	}
-	next, err := c.open(ctx)
+	next, err := c.open(ctx, stderr)
 	if err != nil {
 		return err
 	}
@@ -56,8 +57,15 @@ func (c *tailCommand) Run(ctx context.Context, out io.Writer) error {
 }
 
 // open gives what hands the next piece of the source to a tail; io.EOF is its end.
-func (c *tailCommand) open(ctx context.Context) (next func(*tail) error, err error) {
-	if strings.HasPrefix(c.Source, "rtsp://") || strings.HasPrefix(c.Source, "rtsps://") {
+func (c *tailCommand) open(ctx context.Context, stderr io.Writer) (next func(*tail) error, err error) {
+	scheme, _, _ := strings.Cut(c.Source, "://")
+	if c.Token != "" && scheme != "http" && scheme != "https" {
+		return nil, errors.New("--token is for http and https: with rtmp write rtmp://HOST/live/STREAM?token=TOKEN, with rtsp rtsp://PARTNER:TOKEN@HOST:8554/STREAM")
+	}
+	switch scheme {
+	case "http", "https":
+		return c.follow(ctx, stderr)
+	case "rtsp", "rtsps":
 		return c.pull(ctx)
 	}
 	tags, err := c.tags(ctx)
@@ -170,10 +178,12 @@ type tail struct {
 	err  error // of writing
 
 	demuxer flv.Demuxer
+	blind   bool          // there are no pictures
+	begin   int64         // PTS in ms before which nothing is read
 	number  int           // of pictures so far
 	frames  map[int64]int // number of the recent pictures by their PTS in ms
 	order   []int64       // of frames, by age
-	early   []*sighting   // onTextData whose picture has not come
+	early   []*sighting   // beside the pictures, whose picture has not come
 	newest  map[string]int64
 	stream  string
 	known   map[int64]string // the cards of the recent states by seq, as JSON
@@ -198,13 +208,15 @@ type sighting struct {
 	Faults   []string         `json:"faults,omitempty"`
 	State    *overlay.Message `json:"state,omitempty"`
 	From     *float64         `json:"from_ms,omitempty"` // PTS from which the state holds, by at and now
+
+	slack int64 // ms that PTS may be off that of its picture, by what its carriage rounds
 }
 
 // take takes the next tag.
 func (t *tail) take(tag flv.Tag) {
 	if tag.Type == flv.TagData {
 		if text, err := flv.ParseText(tag.Body); err == nil {
-			t.text(tag.Timestamp, text)
+			t.beside(t.look("amf", tag.Timestamp, text, 0))
 			return
 		}
 	}
@@ -233,14 +245,25 @@ func (t *tail) picture(codec media.Codec, pts int64, data []byte) {
 	t.match(pts)
 }
 
-// text takes an onTextData message: it sits on the picture with its time, which may be to come.
-func (t *tail) text(at int64, text []byte) {
-	s := t.look("amf", at, text, t.frames[at])
-	if s.Frame == 0 {
-		t.early = append(t.early, s)
+// beside takes a copy that stands beside the pictures: it sits on the picture with its time, which may be to come.
+func (t *tail) beside(s *sighting) {
+	if s.Frame = t.near(s.PTS, s.slack); s.Frame > 0 || t.blind || s.PTS < t.begin-s.slack {
+		t.tell(s)
 		return
 	}
-	t.tell(s)
+	t.early = append(t.early, s)
+}
+
+// near gives the number of the picture whose PTS is nearest to one in ms, and off by slack at most; 0 where there is none.
+func (t *tail) near(pts, slack int64) int {
+	for off := range slack + 1 {
+		for _, at := range [...]int64{pts - off, pts + off} {
+			if number := t.frames[at]; number > 0 {
+				return number
+			}
+		}
+	}
+	return 0
 }
 
 // match finds the messages whose picture has come, and gives up those that wait too long.
@@ -248,7 +271,7 @@ func (t *tail) match(pts int64) {
 	rest := t.early[:0]
 	for _, s := range t.early {
 		switch {
-		case s.PTS == pts:
+		case max(s.PTS-pts, pts-s.PTS) <= s.slack:
 			s.Frame = t.number
 			t.tell(s)
 		case len(t.early) > recent || pts > s.PTS+1000:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -157,7 +158,7 @@ func TestTailEndsBeforeTheStream(t *testing.T) {
 					cancel()
 				}
 			}}
-			err := (&tailCommand{Source: address + "/maria", For: c.span}).Run(ctx, out)
+			err := (&tailCommand{Source: address + "/maria", For: c.span}).Run(ctx, out, stderrWriter{io.Discard})
 			if err != nil || !strings.HasSuffix(out.String(), shortSum) {
 				t.Errorf("got %v and %q, want the sum", err, out)
 			}
@@ -231,7 +232,7 @@ func TestTailCannotPlay(t *testing.T) {
 // An address that is none is told as such, without a connection.
 func TestTailOfNoAddress(t *testing.T) {
 	for _, c := range []struct{ source, want string }{
-		{"http://127.0.0.1/live/maria", "it must start with rtmp:// or rtmps://"},
+		{"srt://127.0.0.1/live/maria", "it must start with rtmp:// or rtmps://"},
 		{"rtmp://127.0.0.1", "no host"},
 		{"rtmp://", "no host"},
 		{"rtmp://127.0.0.1:port/live/maria", "not a valid URL"},

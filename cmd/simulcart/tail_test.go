@@ -268,7 +268,7 @@ func TestTailTellsOfItsOutput(t *testing.T) {
 	r := recordH264(t)
 	r.picture(0, 0, true, said(1, 0, 0, "dress"))
 	for _, asJSON := range []bool{false, true} {
-		err := (&tailCommand{Source: r.save(), JSON: asJSON}).Run(t.Context(), full{})
+		err := (&tailCommand{Source: r.save(), JSON: asJSON}).Run(t.Context(), full{}, stderrWriter{io.Discard})
 		if !errors.Is(err, errFull) {
 			t.Errorf("as JSON %v: got %v, want %v", asJSON, err, errFull)
 		}
@@ -309,7 +309,7 @@ func TestTailEndsInTime(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out bytes.Buffer
-	err := (&tailCommand{Source: r.save(), For: time.Hour}).Run(ctx, &out)
+	err := (&tailCommand{Source: r.save(), For: time.Hour}).Run(ctx, &out, stderrWriter{io.Discard})
 	if err != nil || !strings.HasSuffix(out.String(), " faults\n") {
 		t.Errorf("got %v and %q, want the sum", err, &out)
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/media"
@@ -72,14 +71,12 @@ func TestTailOverRTSP(t *testing.T) {
 		write(&media.Frame{Track: &media.Track{ID: overlay.TrackID, Codec: media.Overlay}, PTS: at, DTS: at, Key: i == 0, Data: data})
 		write(&media.Frame{Track: video, PTS: at, DTS: at, Key: i == 0, Data: []byte{0, 0, 0, 2, 0x65 - byte(min(i, 1))*0x24, 1}})
 	}
-	end := time.AfterFunc(500*time.Millisecond, pub.End)
-	defer end.Stop()
-	code, out, errs := typed("overlay", "tail", "--json", address)
-	if code != 0 || errs != "" {
-		t.Fatalf("exit %d: %s", code, errs)
+	out := &watched{want: []byte(`"frame":5`), seen: pub.End}
+	if err := (&tailCommand{Source: address, JSON: true}).Run(t.Context(), out, stderrWriter{t.Output()}); err != nil {
+		t.Fatal(err)
 	}
 	var got []string
-	for line := range strings.Lines(out) {
+	for line := range strings.Lines(out.String()) {
 		var s sighting
 		if err := json.Unmarshal([]byte(line), &s); err != nil || len(s.Faults) > 0 || s.Carriage != "sei" {
 			t.Fatalf("%s: %v", line, err)
