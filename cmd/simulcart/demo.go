@@ -139,6 +139,7 @@ func (d *demoCommand) welcome(out io.Writer, n *node) {
   Status     http://%s/
   Metrics    http://%s/metrics
   Play       rtmp://%s/live/%s
+             http://%s/hls/%s/index.m3u8
 
   Overlays   export SIMULCART_SERVER=http://%s SIMULCART_TOKEN=%s
              simulcart overlay show dress     (or hat, mug; simulcart overlay hide)
@@ -149,5 +150,5 @@ The status page asks for the token above. A test card plays until your encoder c
 Press Ctrl-C to end.
 
 `, address(n.on.rtmp), d.Key, address(n.on.http), address(n.on.metrics), address(n.on.rtmp), demoStream,
-		address(n.on.http), d.Token, address(n.on.rtmp), demoStream, address(n.on.http))
+		address(n.on.http), demoStream, address(n.on.http), d.Token, address(n.on.rtmp), demoStream, address(n.on.http))
 }

@@ -22,8 +22,8 @@ func TestWelcomeOfAllAddresses(t *testing.T) {
 	var out strings.Builder
 	(&demoCommand{Key: "the-key", Token: "the-token"}).welcome(&out, n)
 	addresses := regexp.MustCompile(`(?:rtmp|http)://([^/\s]+)`).FindAllStringSubmatch(out.String(), -1)
-	if len(addresses) != 7 {
-		t.Fatalf("got %d addresses, want 7:\n%s", len(addresses), &out)
+	if len(addresses) != 8 {
+		t.Fatalf("got %d addresses, want 8:\n%s", len(addresses), &out)
 	}
 	for _, a := range addresses {
 		host, port, err := net.SplitHostPort(a[1])
