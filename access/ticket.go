@@ -24,8 +24,8 @@ const ticketLife = 24 * time.Hour
 
 // NewTicket gives a text that stands in URLs in place of a secret: "t1.HOLDER.VIEW.EXPIRES.MAC", the same for all who come with the
 // same right and see the same view within an hour, so that HTTP caches can share what is behind it. It says who the holder is, never
-// her secret, and is good while that secret is; it ends 24 h from now, or when the contract or the link does, rounded up to the hour.
-// A contract that is revoked or has expired ends its tickets at once; a ticket of a link may outlive the link to the full hour.
+// her secret, and is good while that secret is; it ends 24 h from now, or when the contract does, rounded up to the hour, or to the
+// second when the link does. A contract that is revoked or has expired ends its tickets at once.
 //
 // view is 1 to 64 of [A-Za-z0-9_-]. The caller has asked whether p may have o.
 func (r *Registry) NewTicket(p Principal, o Object, view string) string {
@@ -43,13 +43,11 @@ func (r *Registry) NewTicket(p Principal, o Object, view string) string {
 		}
 	case p.link.stream != "":
 		holder = linkHolder
-		if p.link.expires.Before(expires) {
-			expires = p.link.expires
-		}
+		expires = p.link.expires
 	case p.Stream != "":
 		holder = keyHolder
 	}
-	if full := expires.Truncate(time.Hour); full.Before(expires) {
+	if full := expires.Truncate(time.Hour); full.Before(expires) && holder != linkHolder {
 		expires = full.Add(time.Hour)
 	}
 	text := strings.Join([]string{ticketMark, holder, view, strconv.FormatInt(expires.Unix(), 10)}, ".")

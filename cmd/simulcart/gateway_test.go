@@ -61,7 +61,7 @@ func newGateway(t *testing.T) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{T: t, node: n, address: "http://" + n.httpListener.Addr().String()}
+	g := &gateway{T: t, node: n, address: "http://" + n.on.http.Addr().String()}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- n.run(ctx) }()

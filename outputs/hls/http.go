@@ -147,6 +147,7 @@ func (s *Server) live(ctx context.Context, name string) (*muxer, error) {
 
 var (
 	errNotYet = errors.New("the stream has no segment yet")
+	errStill  = errors.New("nothing new has come, the publisher may be away")
 	errHeld   = errors.New("too many requests wait for this stream")
 	errAhead  = errors.New("the request is too far ahead of the stream")
 	errQuery  = errors.New("_HLS_msn and _HLS_part are numbers, and _HLS_part needs _HLS_msn")
@@ -263,7 +264,7 @@ func (s *Server) refuse(w http.ResponseWriter, stream, resource string, err erro
 		status, text = http.StatusNotFound, "This is not here any more, or will never be. Load index.m3u8 again."
 	case errors.Is(err, errAhead), errors.Is(err, errQuery):
 		status, text = http.StatusBadRequest, "The playlist request cannot be answered: "+err.Error()+"."
-	case errors.Is(err, errNotYet), errors.Is(err, errHeld):
+	case errors.Is(err, errNotYet), errors.Is(err, errStill), errors.Is(err, errHeld):
 		status, text = http.StatusServiceUnavailable, "Not yet: "+err.Error()+". Try again in a moment."
 		w.Header().Set("Retry-After", retryAfter)
 	}

@@ -87,7 +87,7 @@ func (s *Server) await(ctx context.Context, m *muxer, stream string, ready func(
 		return fault
 	}
 	if err != nil && ctx.Err() == nil {
-		return errNotYet
+		return errStill
 	}
 	return err
 }

@@ -208,6 +208,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /hls/{stream}/index.m3u8", s.serveIndex)
 	mux.HandleFunc("GET /hls/{stream}/{ticket}/{session}/{file}", s.serveFile)
 	mux.HandleFunc("OPTIONS /hls/", s.servePreflight)
+	mux.HandleFunc("GET /hls/", func(w http.ResponseWriter, _ *http.Request) { s.refuse(w, "", "other", errGone) })
 	return s.shared(mux)
 }
 
