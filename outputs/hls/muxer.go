@@ -33,7 +33,6 @@ type muxer struct {
 	sequence uint32       // of the newest fragment
 	video    *media.Track // of the newest initialization; nil: none
 	audio    *media.Track
-	shift    media.Time    // of its pictures
 	ready    chan struct{} // closed when there is a playlist, or never will be
 	fault    error         // why there is none; set before ready is closed
 

@@ -86,7 +86,6 @@ type packaged struct {
 // initialization is what a player needs before the segments of a set of tracks.
 type initialization struct {
 	tracks []*media.Track
-	shift  media.Time       // from when their first frame was decoded to when it was shown
 	data   [variants][]byte // plain and sounded
 }
 
