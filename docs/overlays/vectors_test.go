@@ -15,15 +15,17 @@ import (
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/wire/flv"
+	"github.com/simulcart/simulcart/wire/id3"
 	"github.com/simulcart/simulcart/wire/sei"
 )
 
 // vectors is vectors.json. Bytes are in hexadecimal; those of H.264 and HEVC are NAL units without a length in front.
 type vectors struct {
 	UUID     string
-	Messages []struct{ Name, Text, H264, HEVC, AV1, OnTextData string }
+	Messages []struct{ Name, Text, H264, HEVC, AV1, OnTextData, ID3, Emsg string }
 	Bytes    []vector
 	Rules    []rule
+	Ranges   []dateRange
 	Money    []struct {
 		Amount            int64
 		Currency, Decimal string
@@ -32,9 +34,9 @@ type vectors struct {
 
 // vector is one payload in one carriage.
 type vector struct {
-	Name, Carriage string
-	UUID           string // where it is not ours
-	Payload, Bytes string
+	Name, Carriage    string
+	UUID, Description string // where it is not ours
+	Payload, Bytes    string
 }
 
 // rule is two messages one after the other, and which of them counts then: "first" or "second".
@@ -67,7 +69,12 @@ func withLength(nal []byte) []byte {
 func encode(t testing.TB, carriage string, payload []byte) []byte {
 	t.Helper()
 	codec, inside := codecs[carriage]
-	if !inside {
+	switch {
+	case carriage == "id3":
+		return tagOf(t, payload)
+	case carriage == "emsg":
+		return eventOf(t, payload)
+	case !inside:
 		body, err := flv.AppendText(nil, payload)
 		if err != nil {
 			t.Fatal(err)
@@ -89,6 +96,10 @@ func decode(t testing.TB, carriage string, b []byte) (payloads [][]byte) {
 	t.Helper()
 	codec, inside := codecs[carriage]
 	switch {
+	case carriage == "id3":
+		return textOf(t, b)
+	case carriage == "emsg":
+		return textOf(t, readEvent(t, b).Data)
 	case !inside:
 		text, err := flv.ParseText(b)
 		if err != nil {
@@ -114,7 +125,8 @@ func TestMessages(t *testing.T) {
 			if _, err := overlay.ParseMessage([]byte(m.Text)); err != nil {
 				t.Errorf("parse: %v", err)
 			}
-			for carriage, text := range map[string]string{"h264": m.H264, "hevc": m.HEVC, "av1": m.AV1, "onTextData": m.OnTextData} {
+			carriages := map[string]string{"h264": m.H264, "hevc": m.HEVC, "av1": m.AV1, "onTextData": m.OnTextData, "id3": m.ID3, "emsg": m.Emsg}
+			for carriage, text := range carriages {
 				want := mediatest.Unhex(t, text)
 				if diff := cmp.Diff(want, encode(t, carriage, []byte(m.Text))); diff != "" {
 					t.Errorf("%s: -want +got\n%s", carriage, diff)
@@ -139,7 +151,7 @@ func TestBytes(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			want, payload := mediatest.Unhex(t, v.Bytes), mediatest.Unhex(t, v.Payload)
 			got := decode(t, v.Carriage, want)
-			if v.UUID == "" {
+			if v.UUID == "" && v.Description == "" {
 				if diff := cmp.Diff(want, encode(t, v.Carriage, payload)); diff != "" {
 					t.Errorf("-want +got\n%s", diff)
 				}
@@ -150,6 +162,12 @@ func TestBytes(t *testing.T) {
 			}
 			if len(got) != 0 {
 				t.Errorf("got %x, want nothing of ours", got)
+			}
+			if v.Description != "" {
+				if tag, err := id3.Parse(want); err != nil || tag.Description != v.Description || tag.Value != string(payload) {
+					t.Errorf("got %q, %v, want %q with %q", tag, err, v.Description, payload)
+				}
+				return
 			}
 			payload = append(mediatest.Unhex(t, v.UUID), payload...)
 			b := want
