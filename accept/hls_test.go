@@ -131,22 +131,14 @@ func TestHLS(t *testing.T) {
 	g := &gateway{tokens: true, partners: fmt.Sprintf("hls: {segment: 2s, part: 200ms, window: 12s, origins: [%q]}\n", page.Origin)}
 	g.start(t, s)
 	g.stock(t, s)
-	clip := mediatest.Counted{Pictures: pick(t, 75, 300) * 30, Rate: 30, BFrames: true}
+	clip := mediatest.Counted{Pictures: pick(t, 80, 300) * 30, Rate: 30, BFrames: true}
 	p := mediatest.Publish(t, clip.File(t), g.publishURL(s))
 	g.awaitState(t, s, "live")
 	stop := follower(t, g.hlsURL(s, ""), 0)
 	shop := g.changes(t, s, 3*time.Second)
 	probe(t, g.hlsURL(s, ""), page.Origin, false)
-
-	begin := time.Now()
-	viewers := make(map[mediatest.Player]*mediatest.Viewer)
-	for _, player := range []mediatest.Player{mediatest.FFmpegPlayer, mediatest.MPVPlayer, mediatest.VLCPlayer, mediatest.GStreamerPulls} {
-		viewers[player] = mediatest.View(t, player, g.hlsURL(s, ""), clip)
-	}
-	time.Sleep(span)
-	for player, v := range viewers {
-		checkViewing(t, string(player), v.Judge(begin), span)
-	}
+	time.Sleep(7 * time.Second) // into the stream
+	g.view(t, s, "hls", clip, span)
 	for name, low := range map[string]bool{"hls.js": false, "hls.js_low_latency": true} {
 		r := page.Play(t, browser.Wish{Address: g.hlsURL(s, ""), Seconds: int(span.Seconds()), LowLatency: low}).Report(t)
 		checkWatching(t, name, r, span)
@@ -156,6 +148,39 @@ func TestHLS(t *testing.T) {
 		t.Error("the publisher has ended before the players")
 	}
 	judge(t, "hls", stop())
+}
+
+// hlsPlayers are those whose pictures can be read back.
+var hlsPlayers = []mediatest.Player{mediatest.FFmpegPlayer, mediatest.MPVPlayer, mediatest.VLCPlayer, mediatest.GStreamerPulls}
+
+// view lets all players but Chromium play for a span of time, at once.
+func (g *gateway) view(t *testing.T, s stream, name string, clip mediatest.Counted, span time.Duration) {
+	t.Helper()
+	begin := time.Now()
+	viewers := make(map[mediatest.Player]*mediatest.Viewer)
+	for _, player := range hlsPlayers {
+		viewers[player] = mediatest.View(t, player, g.hlsURL(s, ""), clip)
+	}
+	time.Sleep(span)
+	for player, v := range viewers {
+		checkViewing(t, name+"_"+string(player), v.Judge(begin), span)
+	}
+}
+
+// TestHLSStart lets players play a stream from the first moment at which it can be played on.
+func TestHLSStart(t *testing.T) {
+	realPeers(t)
+	s := stream{id: "maria", public: true}
+	g := &gateway{partners: "hls: {segment: 2s, part: 200ms}\n"}
+	g.start(t, s)
+	span := pick(t, 8*time.Second, 30*time.Second)
+	clip := mediatest.Counted{Pictures: pick(t, 25, 60) * 30, Rate: 30, BFrames: true}
+	mediatest.Publish(t, clip.File(t), g.publishURL(s))
+	g.awaitState(t, s, "live")
+	begin := time.Now()
+	variants(t, g.hlsURL(s, ""))
+	figure(t, "hls_first_playlist", time.Since(begin).Seconds(), "s")
+	g.view(t, s, "hls_start", clip, span)
 }
 
 // changes makes a change of what is shown now and then, until it is stopped.
@@ -198,7 +223,7 @@ func checkViewing(t testing.TB, name string, v mediatest.Viewing, span time.Dura
 	if v.Stalls > 0 {
 		t.Errorf("%s: %d stalls, the longest of %v", name, v.Stalls, v.Late)
 	}
-	figure(t, "hls_"+name+"_stalls", float64(v.Stalls), fmt.Sprintf("in %v, %d pictures, the first after %v", span, v.Pictures, v.Start.Round(time.Millisecond)))
+	figure(t, name+"_stalls", float64(v.Stalls), fmt.Sprintf("in %v, %d pictures, the first after %v", span, v.Pictures, v.Start.Round(time.Millisecond)))
 }
 
 // checkWatching checks what hls.js showed.
