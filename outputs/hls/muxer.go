@@ -135,10 +135,7 @@ func (m *muxer) run(ctx context.Context, beside *sync.WaitGroup) error {
 		if fault != nil {
 			return fault
 		}
-		m.list.mu.Lock()
-		some := len(m.list.segments) > 0 && m.list.segments[0].closed
-		m.list.mu.Unlock()
-		if some && !m.isReady() {
+		if !m.isReady() && m.list.isPlayable() {
 			close(m.ready)
 		}
 	}

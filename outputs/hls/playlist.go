@@ -300,6 +300,21 @@ func (c *packaged) add(other packaged) {
 	c.partSeconds += other.partSeconds
 }
 
+// isPlayable says whether players may begin: they keep three target durations from the end (RFC 8216bis §6.3.3), and some never show a
+// picture, or lose some for good, where the first playlist that they see is shorter. Where segments are long, one is enough after a while.
+func (p *playlist) isPlayable() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	closed, length := media.Time(0), media.Time(0)
+	for _, g := range p.segments {
+		if length += g.length; g.closed {
+			closed += g.length
+		}
+	}
+	target := media.Time(p.shape.target) * media.Time(time.Second)
+	return closed > 0 && (closed >= 3*target-media.Time(time.Second)/2 || length > media.Time(firstWait)*3/4)
+}
+
 // forget lets go of all segments, and gives what was counted.
 func (p *playlist) forget() packaged {
 	p.mu.Lock()
