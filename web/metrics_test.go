@@ -52,6 +52,32 @@ func TestSeriesExistBeforeTheFirstEvent(t *testing.T) {
 	}
 }
 
+// What is made for HLS is told while it is made: a playlist that nobody reads has no age that one could alert on.
+func TestMetricsOfHLSThatRests(t *testing.T) {
+	for name, c := range map[string]struct {
+		hls  *control.PackagedStatus
+		want map[string]int // series by name, beside the counters
+	}{
+		"never pulled": {nil, map[string]int{"hls_segments_total": 0, "hls_playlist_age_seconds": 0, "hls_memory_bytes": 0}},
+		"at rest": {
+			&control.PackagedStatus{Segments: 5, AgeSeconds: 900, TargetSeconds: 2},
+			map[string]int{"hls_segments_total": 1, "hls_playlist_age_seconds": 0, "hls_target_duration_seconds": 0, "hls_part_target_seconds": 0, "hls_memory_bytes": 1, "hls_requests_total": 0},
+		},
+		"while somebody watches": {
+			maria().HLS, map[string]int{"hls_playlist_age_seconds": 1, "hls_target_duration_seconds": 1, "hls_part_target_seconds": 1, "hls_requests_total": 2},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := &fakeSource{streams: []control.StreamStatus{{ID: "a", HLS: c.hls}}}
+			for metric, want := range c.want {
+				if got := testutil.CollectAndCount(collector{source}, "simulcart_"+metric); got != want {
+					t.Errorf("%s: got %d series, want %d", metric, got, want)
+				}
+			}
+		})
+	}
+}
+
 // The closed sets here are the ones that the status documents.
 func TestSetsAreThoseOfTheStatus(t *testing.T) {
 	for name, tt := range map[string]struct {

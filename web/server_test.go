@@ -70,6 +70,11 @@ func maria() control.StreamStatus {
 			Protocol: "rtmp", Partner: "talkshoplive", Readers: 2, Bytes: 700, Frames: 60, Skipped: map[string]uint64{"late": 1}, LagSeconds: 0.5,
 			Overlays: carried("sei+amf"),
 		}},
+		HLS: &control.PackagedStatus{
+			Active: true, Segments: 5, Parts: 52, SegmentSeconds: 10, PartSeconds: 10.4, TargetSeconds: 2, PartTargetSeconds: 0.207,
+			AgeSeconds: 0.125, WindowSeconds: 30, MemoryBytes: 6000, DiskBytes: 7000, Held: 3,
+			Requests: []control.PackagedRequests{{Resource: "part", Status: 200, Count: 40}, {Resource: "playlist", Status: 503, Count: 2}},
+		},
 		Destinations: []control.DestinationStatus{{
 			Name: "tiktok", Platform: "tiktok", URL: "rtmp://example.com/live/…", State: "backoff", Since: since, Cause: "tcp",
 			LastLive: &since, Preflight: control.Preflight{Verdict: "ok"}, Bytes: 900, Frames: 70, Skipped: map[string]uint64{"lag": 5},
@@ -239,6 +244,7 @@ func TestNothingIsNull(t *testing.T) {
 		"no stream":        nil,
 		"empty stream":     {{ID: "a"}},
 		"bare destination": {{ID: "a", Destinations: []control.DestinationStatus{{Name: "b"}}}},
+		"bare feed":        {{ID: "a", Feeds: []control.FeedStatus{{Protocol: "hls"}}, HLS: &control.PackagedStatus{}}},
 	}
 	for name, streams := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -169,6 +169,11 @@ func whole(s control.StreamStatus) control.StreamStatus {
 		f := &s.Feeds[i]
 		f.Skipped, f.Overlays = orNone(f.Skipped), wholeCarried(f.Overlays)
 	}
+	if s.HLS != nil {
+		packaged := *s.HLS
+		packaged.Requests = orEmpty(packaged.Requests)
+		s.HLS = &packaged
+	}
 	return s
 }
 
