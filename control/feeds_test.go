@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
 )
 
@@ -62,5 +63,51 @@ func TestFeeds(t *testing.T) {
 	wantRefused := map[string]uint64{"rtmp ": 0, "rtsp ": 0, "hls ": 0, "whep ": 0, "rtmp tsl": 0, "rtsp tsl": 0, "hls tsl": 1, "whep tsl": 0}
 	if diff := cmp.Diff(wantRefused, refused); diff != "" {
 		t.Errorf("refused: -want +got:\n%s", diff)
+	}
+}
+
+// A feed over HTTP counts what was served, since its viewers read no stream; what is made for it is told once there was something.
+func TestFeedsOverHLS(t *testing.T) {
+	b := newBench(t)
+	b.apply(t.Context(), Desired{Streams: map[string]Stream{"maria": {Key: access.DigestOf(canary)}}})
+	packaged := outputs.PackagedStatus{}
+	b.Packaged = func(stream string) (outputs.PackagedStatus, bool) {
+		return packaged, stream == "maria" && packaged.Segments > 0
+	}
+	if st, _ := b.Stream("maria"); st.HLS != nil || len(st.Feeds) > 0 {
+		t.Errorf("got %+v and %+v of a stream that nobody pulled", st.HLS, st.Feeds)
+	}
+	feed, _ := b.Feed("maria", "", access.HLS)
+	feed.Served.Enter()
+	feed.Served.Enter()
+	feed.Served.Leave()
+	feed.Served.Answer(1000, 5)
+	feed.Served.Answer(500, 0)
+	feed.Carried.Copy(outputs.CarriesID3, "s1", 7, 80)
+	feed.Carried.Copy(outputs.CarriesID3, "s1", 7, 80)
+	feed.Carried.Once(outputs.CarriesRange, "s1", 7, 80)
+	packaged = outputs.PackagedStatus{
+		Active: true, Segments: 2, Parts: 20, SegmentSeconds: 4, PartSeconds: 4.2, Target: 2 * time.Second, PartTarget: 207 * time.Millisecond,
+		Age: 100 * time.Millisecond, Window: 30 * time.Second, Memory: 5, Disk: 6, Held: 7,
+		Requests: []outputs.PackagedRequests{{Resource: "part", Status: 200, Count: 9}},
+	}
+	st, _ := b.Stream("maria")
+	want := &PackagedStatus{
+		Active: true, Segments: 2, Parts: 20, SegmentSeconds: 4, PartSeconds: 4.2, TargetSeconds: 2, PartTargetSeconds: 0.207,
+		AgeSeconds: 0.1, WindowSeconds: 30, MemoryBytes: 5, DiskBytes: 6, Held: 7, Requests: []PackagedRequests{{Resource: "part", Status: 200, Count: 9}},
+	}
+	if diff := cmp.Diff(want, st.HLS); diff != "" {
+		t.Errorf("hls: -want +got:\n%s", diff)
+	}
+	if len(st.Feeds) != 1 {
+		t.Fatalf("got %+v, want one feed", st.Feeds)
+	}
+	got := st.Feeds[0]
+	if got.Protocol != "hls" || got.Readers != 1 || got.Bytes != 1500 || got.Frames != 5 {
+		t.Errorf("got %+v", got)
+	}
+	wantCopies := map[string]uint64{"sei": 0, "id3": 1, "daterange": 1}
+	if diff := cmp.Diff(wantCopies, got.Overlays.States); diff != "" || got.Overlays.Carriage != "sei+id3+daterange" || got.Overlays.Repeats["id3"] != 1 {
+		t.Errorf("overlays: %+v, -want +got:\n%s", got.Overlays, diff)
 	}
 }

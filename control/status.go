@@ -112,13 +112,13 @@ type PackagedStatus struct {
 	SegmentSeconds    float64            `json:"segment_seconds" doc:"of all segments together"`
 	PartSeconds       float64            `json:"part_seconds" doc:"of all parts together"`
 	TargetSeconds     float64            `json:"target_seconds" doc:"EXT-X-TARGETDURATION; 0 while there is no playlist"`
-	PartTargetSeconds float64            `json:"part_target_seconds"`
+	PartTargetSeconds float64            `json:"part_target_seconds" doc:"PART-TARGET; 0 while there is no playlist"`
 	AgeSeconds        float64            `json:"age_seconds" doc:"since the playlist changed"`
 	WindowSeconds     float64            `json:"window_seconds" doc:"that the playlist lists"`
 	MemoryBytes       int64              `json:"memory_bytes" doc:"of media in memory"`
 	DiskBytes         int64              `json:"disk_bytes" doc:"of media on disk"`
 	Held              int                `json:"held" doc:"requests that wait"`
-	Requests          []PackagedRequests `json:"requests"`
+	Requests          []PackagedRequests `json:"requests" doc:"that were answered"`
 }
 
 // PackagedRequests counts requests for one kind of resource with one answer.

@@ -87,3 +87,33 @@ func TestLinks(t *testing.T) {
 		}
 	}
 }
+
+// The reference of the API tells what the members of a stream's hls are.
+func TestOpenAPITellsOfHLS(t *testing.T) {
+	s := newShop(t)
+	var api struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Ref         string `json:"$ref"`
+					Description string
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(s.must("GET", "/openapi.json", "")), &api); err != nil {
+		t.Fatal(err)
+	}
+	if ref := api.Components.Schemas["StreamStatus"].Properties["hls"].Ref; ref != "#/components/schemas/PackagedStatus" {
+		t.Errorf("a stream's hls is %q", ref)
+	}
+	made := api.Components.Schemas["PackagedStatus"].Properties
+	if len(made) == 0 {
+		t.Error("hls has no members")
+	}
+	for name, member := range made {
+		if member.Description == "" {
+			t.Errorf("hls.%s is not described", name)
+		}
+	}
+}
