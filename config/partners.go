@@ -156,5 +156,25 @@ func (r *reader) partnersAsWhole(c *Config) {
 		if !p.Expires.IsZero() && !time.Now().Before(p.Expires) {
 			r.warn(r.at[path+".expires"], path+".expires", "the contract has expired: the partner is not let in", "")
 		}
+		r.protocolsThatAreOff(c, p, path)
+	}
+}
+
+// protocolsThatAreOff warns of those in a contract that no listener serves.
+func (r *reader) protocolsThatAreOff(c *Config, p Partner, path string) {
+	for i, word := range p.Protocols {
+		var off string
+		switch {
+		case word == "rtmp" && c.RTMP.Listen == "" && c.RTMPS.Listen == "":
+			off = "rtmp and rtmps"
+		case word == "rtsp" && c.RTSP.Listen == "" && c.RTSPS.Listen == "":
+			off = "rtsp and rtsps"
+		case word == "hls" && c.HTTP.Listen == "" && c.HTTPS.Listen == "":
+			off = "http and https"
+		default:
+			continue
+		}
+		item := fmt.Sprintf("%s.protocols.%d", path, i+1)
+		r.warn(r.first(item, path+".protocols"), item, off+" are off: nothing can be pulled over "+word, "give one of them a listen line")
 	}
 }

@@ -8,7 +8,8 @@ import (
 )
 
 func TestPartners(t *testing.T) {
-	text := `partners:
+	text := `rtsp: {listen: ":8554"}
+partners:
   tsl: {token: ` + otherKey + `, streams: [maria], protocols: [rtsp, hls], max_connections: 20, expires: 2999-12-31, view: {currency: USD, link: {utm_source: tsl}}}
   past: {token_file: keys/good, streams: [maria], protocols: [rtmp], expires: "2020-01-01T10:00:00Z"}
 streams: {maria: {key: ` + anyKey + `}}
@@ -37,5 +38,34 @@ streams: {maria: {key: ` + anyKey + `}}
 	}
 	if len(c.Partners) != len(want) || len(c.Warnings) != 1 || c.Warnings[0].Key != "partners.past.expires" {
 		t.Errorf("got %d partners, warnings %v", len(c.Partners), c.Warnings)
+	}
+}
+
+// A contract over what is not served is likely not meant.
+func TestPartnersOverWhatIsOff(t *testing.T) {
+	const partner = "partners: {tsl: {token: " + otherKey + ", streams: [maria], protocols: [rtmp, rtsp, hls]}}\nstreams: {maria: {key: " + anyKey + "}}\n"
+	for name, c := range map[string]struct{ listeners, want string }{
+		"as it is by default": {"", "x.yaml:1:91: partners.tsl.protocols.2: rtsp and rtsps are off: nothing can be pulled over rtsp; give one of them a listen line"},
+		"all served":          {"rtsp: {}\n", ""},
+		"nothing served": {
+			"rtmp: {listen: off}\nhttp: {listen: off}\n",
+			"x.yaml:3:85: partners.tsl.protocols.1: rtmp and rtmps are off: nothing can be pulled over rtmp; give one of them a listen line\n" +
+				"x.yaml:3:91: partners.tsl.protocols.2: rtsp and rtsps are off: nothing can be pulled over rtsp; give one of them a listen line\n" +
+				"x.yaml:3:97: partners.tsl.protocols.3: http and https are off: nothing can be pulled over hls; give one of them a listen line",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parsed, err := Parse("x.yaml", []byte(c.listeners+partner), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if len(parsed.Warnings) > 0 {
+				got = Faults(parsed.Warnings).Error()
+			}
+			if got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
 	}
 }
