@@ -66,7 +66,7 @@ func firstPart(t *testing.T, index string) time.Duration {
 	t.Helper()
 	begin := time.Now()
 	p := newSipper(t, index)
-	list := p.list(t, "")
+	list := p.list(t)
 	for _, s := range slices.Backward(append(slices.Clip(list.Segments), list.Open)) {
 		for _, part := range slices.Backward(s.Parts) {
 			if part.Independent {

@@ -156,7 +156,12 @@ func (r reading) wait(ctx context.Context, n int) bool {
 
 // readHTTP asks for segment after segment on one connection with a small window, and reads badly.
 func readHTTP(ctx context.Context, t *testing.T, addr, media string, how reading) {
-	nc, err := net.Dial("tcp", addr)
+	to, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		t.Errorf("address: %v", err)
+		return
+	}
+	nc, err := net.DialTCP("tcp", nil, to)
 	if err != nil {
 		t.Errorf("dial: %v", err)
 		return
@@ -164,7 +169,9 @@ func readHTTP(ctx context.Context, t *testing.T, addr, media string, how reading
 	defer func() { _ = nc.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
 	defer stop()
-	_ = nc.(*net.TCPConn).SetReadBuffer(4096)
+	if err := nc.SetReadBuffer(4096); err != nil {
+		t.Errorf("receive window: %v", err)
+	}
 	folder := strings.TrimSuffix(strings.SplitN(media, "/hls/", 2)[1], "main.m3u8")
 	for i := range 50 {
 		if _, err := fmt.Fprintf(nc, "GET /hls/%s%d.m4s HTTP/1.1\r\nHost: %s\r\n\r\n", folder, i%3, addr); err != nil {
@@ -186,7 +193,7 @@ func (g *gateway) openAndClose(t *testing.T, s stream, times int) {
 		_ = c.Close()
 		mediatest.StartPlay(t, g.rtmp, s.id, nil).Close()
 		p := newSipper(t, g.hlsURL(s, ""))
-		now := p.list(t, "")
+		now := p.list(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // and away while the server waits for the part
 		_, _, _ = p.ask(ctx, now.Hints[0].URI)
 		cancel()
@@ -199,7 +206,7 @@ func (g *gateway) farFuture(t *testing.T, s stream, times int) {
 	p := newSipper(t, g.hlsURL(s, ""))
 	var took []time.Duration
 	for i := range times {
-		next := p.list(t, "").Next()
+		next := p.list(t).Next()
 		for uri, want := range map[string]int{
 			fmt.Sprintf("%d.m4s", next+10+int64(i)):              http.StatusNotFound,
 			fmt.Sprintf("%d.0.m4s", next+10+int64(i)):            http.StatusNotFound,
@@ -221,7 +228,7 @@ func (g *gateway) farFuture(t *testing.T, s stream, times int) {
 func (g *gateway) hold(t *testing.T, s stream, requests int) {
 	p := newSipper(t, g.hlsURL(s, ""))
 	p.client.Transport = &http.Transport{MaxIdleConnsPerHost: requests}
-	next := p.list(t, "").Next()
+	next := p.list(t).Next()
 	counts := make(map[int]*atomic.Int64)
 	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable, http.StatusTooManyRequests} {
 		counts[status] = new(atomic.Int64)

@@ -73,9 +73,9 @@ func (p *sipper) ask(ctx context.Context, uri string) (status int, body []byte, 
 }
 
 // list loads the media playlist.
-func (p *sipper) list(t testing.TB, query string) *hls.Playlist {
+func (p *sipper) list(t testing.TB) *hls.Playlist {
 	t.Helper()
-	return hls.Parse(string(p.get(t, p.media.String()+query)))
+	return hls.Parse(string(p.get(t, p.media.String())))
 }
 
 // run plays with low latency until ctx ends: it asks for each part as soon as it is hinted at, and for the playlist that has it. It gives

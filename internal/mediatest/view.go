@@ -102,7 +102,7 @@ func (v *Viewer) viewVLC(t testing.TB, url string) {
 	}
 	v.Process = Start(t, c)
 	go func() {
-		<-v.Process.Done()
+		<-v.Done()
 		_ = r.Close()
 	}()
 	go v.read(r, y4mPicture)

@@ -215,6 +215,9 @@ func (c *checker) answer(v Version) {
 	if took > 3*target+c.Slack {
 		c.add(Held, "%v after %+v, want at most 3 times %v", took, v.Query, target)
 	}
+	if v.Status == http.StatusServiceUnavailable && v.Query.Sequence >= 0 && took > 3*target-c.Slack {
+		return // there was nothing new to tell of
+	}
 	if v.Status != http.StatusOK {
 		c.add(Unavailable, "playlist asked for by %+v: status %d after %v", v.Query, v.Status, took)
 		return

@@ -150,7 +150,14 @@ func (c *checker) holdBack(p *Playlist) {
 
 // history compares each segment and part with what was known of it before.
 func (c *checker) history(p *Playlist) {
+	skipped := int64(0) // discontinuities
+	for i := range int64(p.Skipped) {
+		if c.segments[p.Sequence+i].Breaks {
+			skipped++
+		}
+	}
 	for _, s := range append(slices.Clone(p.Segments), p.Open) {
+		s.Discontinuity += skipped
 		for i, part := range s.Parts {
 			c.part(s, i, part)
 		}

@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
@@ -13,6 +14,37 @@ import (
 func TestCheckFindsNothingInTheModel(t *testing.T) {
 	for _, f := range Check(modelRecording()) {
 		t.Error(f)
+	}
+}
+
+// What the rules allow is no breach: a reload for which nothing came, and a discontinuity that a delta update skips.
+func TestCheckAllows(t *testing.T) {
+	for name, change := range map[string]func(*Recording){
+		"nothing new": func(r *Recording) {
+			v := *r.of(ByPart)[9]
+			v.Status, v.Playlist, v.Asked, v.Answered = http.StatusServiceUnavailable, nil, v.Answered, v.Answered.Add(3*time.Second)
+			r.Versions = append(r.Versions, v)
+		},
+		"a discontinuity": func(r *Recording) {
+			rewrite(0, `(#EXT-X-PROGRAM-DATE-TIME:2026-11-20T18:00:0[48].5)`, "#EXT-X-DISCONTINUITY\n$1")(r)
+			for i := range r.Versions {
+				v := &r.Versions[i]
+				first, breaks := v.Playlist.Sequence, 0
+				for _, n := range []int64{4, 8} {
+					if n < first {
+						breaks++
+					}
+				}
+				v.Text = strings.Replace(v.Text, "#EXT-X-MEDIA-SEQUENCE", fmt.Sprintf("#EXT-X-DISCONTINUITY-SEQUENCE:%d\n#EXT-X-MEDIA-SEQUENCE", breaks), 1)
+				v.Playlist = Parse(v.Text)
+			}
+		},
+	} {
+		r := modelRecording()
+		change(r)
+		for _, f := range Check(r) {
+			t.Errorf("%s: %v", name, f)
+		}
 	}
 }
 
@@ -58,11 +90,11 @@ func patch(uri, mark string, at int, with ...byte) func(*Recording) {
 	}
 }
 
-// both patches a part, and the segment that has it as its first one.
-func both(part, segment, mark string, at int, with ...byte) func(*Recording) {
+// both patches the first part of segment 12, and the segment.
+func both(mark string, at int, with ...byte) func(*Recording) {
 	return func(r *Recording) {
-		patch(part, mark, at, with...)(r)
-		patch(segment, mark, at, with...)(r)
+		patch("12.0.m4s", mark, at, with...)(r)
+		patch("12.m4s", mark, at, with...)(r)
 	}
 }
 
@@ -194,16 +226,17 @@ var breaches = []struct {
 	{"segment is not its parts", Concatenation, patch("12.3.m4s", "mdat", 4, 9)},
 	{"independent without key frame", IndependentPart, rewrite(0, `(URI="[0-9]+.2.m4s")$`, "$1,INDEPENDENT=YES")},
 	{"key frame not told", IndependentPart, rewrite(0, `,INDEPENDENT=YES`, "")},
-	{"segment without key frame", IndependentSegments, both("12.0.m4s", "12.m4s", "trun", 4+12, 0, 1, 0, 0)},
-	{"state beside its picture", Events, both("12.0.m4s", "12.m4s", "emsg", 4+8, 0, 0, 0, 0, 0, 0, 0, 1)},
-	{"state of another number", Events, both("12.0.m4s", "12.m4s", "emsg", 4+20, 0, 0, 0, 9)},
-	{"state that is none", Events, both("12.0.m4s", "12.m4s", "TXXX", 0, 'T', 'X', 'X', 'Y')},
-	{"state with an end", Events, both("12.0.m4s", "12.m4s", "emsg", 4+16, 0, 0, 0, 9)},
-	{"clock of the states", Events, both("12.0.m4s", "12.m4s", `"now":`, 6, '9')},
+	{"segment without key frame", IndependentSegments, both("trun", 4+12, 0, 1, 0, 0)},
+	{"state beside its picture", Events, both("emsg", 4+8, 0, 0, 0, 0, 0, 0, 0, 1)},
+	{"state of another number", Events, both("emsg", 4+20, 0, 0, 0, 9)},
+	{"state that is none", Events, both("TXXX", 0, 'T', 'X', 'X', 'Y')},
+	{"state with an end", Events, both("emsg", 4+16, 0, 0, 0, 9)},
+	{"clock of the states", Events, both(`"now":`, 6, '9')},
 	{"nothing there", Unavailable, func(r *Recording) { r.Versions = nil }},
 	{"part not there", Unavailable, func(r *Recording) { r.Bodies["12.3.m4s"].Status = http.StatusNotFound }},
 	{"segment not readable", Unavailable, func(r *Recording) { r.Bodies["12.m4s"].Bytes = []byte("segment") }},
 	{"init not readable", Unavailable, func(r *Recording) { r.Bodies["init0.mp4"].Bytes = nil }},
+	{"reload refused early", Unavailable, func(r *Recording) { r.of(ByPart)[9].Status = http.StatusServiceUnavailable }},
 	{"playlist refused", Unavailable, func(r *Recording) { r.of(Polling)[3].Status = http.StatusServiceUnavailable }},
 	{"withdrawn", Withdrawn, func(r *Recording) { r.Again[0].Status = http.StatusNotFound }},
 	{"other bytes later", Withdrawn, func(r *Recording) { r.Again[0].Same = false }},

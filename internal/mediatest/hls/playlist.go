@@ -2,7 +2,6 @@ package hls
 
 import (
 	"fmt"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -334,13 +333,4 @@ func attributes(s string) (Attributes, error) {
 		s = strings.TrimPrefix(rest, ",")
 	}
 	return a, nil
-}
-
-// without gives the list without some attributes.
-func (a Attributes) without(names ...string) Attributes {
-	b := maps.Clone(a)
-	for _, n := range names {
-		delete(b, n)
-	}
-	return b
 }
