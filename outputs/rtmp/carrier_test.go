@@ -70,7 +70,7 @@ func TestTextInALongSession(t *testing.T) {
 	l := s.leg("out", Push{Overlays: both})
 	s.shoot(still(0, true, 0))
 	l.sends("metadata@0 config@0 picture0@0")
-	for n, at := range []int64{1<<24 - 1, 1 << 31, 1<<32 - 40, 1<<32 + 500} {
+	for n, at := range []int64{1<<24 - 1, 1 << 30, 1<<31 - 1, 5 << 29, 3 << 30, 1<<32 - 40, 1<<32 + 500} {
 		seq := int64(n + 1)
 		s.shoot(shot{dts: ms(at), pts: ms(at + 40), key: true, seq: seq}, moved(at+40, at+80, 0))
 		l.sends(fmt.Sprintf("picture%d+%d@%d text%d@%d picture%d@%d", 2*n+1, seq, at, seq, at+40, 2*n+2, at+40))
