@@ -24,8 +24,8 @@ COPY --from=build /out/simulcart /usr/local/bin/simulcart
 COPY LICENSE web/pages/hls.js-LICENSE.txt /usr/share/doc/simulcart/
 USER 10001:10001
 
-# RTMP, RTMPS, status page and API, metrics and health.
-EXPOSE 1935 1936 8080 9464
+# RTMP, RTMPS, RTSP, status page, API and HLS, metrics and health.
+EXPOSE 1935 1936 8554 8080 9464
 
 # There is no HEALTHCHECK: the orchestrator asks /healthz (alive) and /readyz (takes publishers) on the metrics listener.
 STOPSIGNAL SIGTERM
