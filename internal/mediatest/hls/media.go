@@ -13,8 +13,12 @@ import (
 // whole number of them.
 const soundTolerance = 3 * time.Millisecond
 
-// soundFrame is the longest frame of sound of the codecs in use.
-const soundFrame = 60 * time.Millisecond
+// Where there is no picture an event may be for a time this long before or behind the sound: pictures are cut by when they are decoded,
+// and shown later.
+const (
+	eventEarly = 60 * time.Millisecond
+	eventLate  = time.Second
+)
 
 // The carriage of overlay states (docs/overlays.md).
 const (
@@ -249,7 +253,7 @@ func (m *Media) shows(e Event) bool {
 	if _, found := m.Of("vide"); !found {
 		run, found := m.Of("soun")
 		at := run.Track.ticks(e.Time * run.Track.Scale / e.Scale)
-		return found && at > run.Track.ticks(run.Time)-soundFrame && at < run.Track.ticks(run.End())+soundFrame
+		return found && at > run.Track.ticks(run.Time)-eventEarly && at < run.Track.ticks(run.End())+eventLate
 	}
 	for _, r := range m.Runs[e.Runs:] {
 		if r.Track.Kind != "vide" {
