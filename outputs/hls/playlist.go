@@ -20,6 +20,7 @@ type segment struct {
 	shift         media.Time // from when its first frame is decoded to when it is shown, with closed groups
 	begin         media.Time // when its first frame is decoded
 	length        media.Time // of its parts so far
+	until         media.Time // how far the list gets before the segment can be forgotten; only where it is not listed any more
 	independent   bool
 	closed        bool
 	parts         []*part
@@ -66,7 +67,7 @@ type playlist struct {
 	changed     chan struct{} // closed at the next change
 	segments    []*segment
 	first       int    // of those that are listed
-	breaks      uint64 // discontinuities in front of the first listed one
+	breaks      uint64 // discontinuities in front of segments that are not listed any more
 	inits       []initialization
 	states      []*showing
 	independent bool // each segment so far could be decoded without the others
@@ -199,24 +200,22 @@ func (p *playlist) end() {
 }
 
 // slideLocked takes segments from the list that are older than the window, and forgets those that nobody may ask for any more: a segment can
-// be fetched for its own duration and that of the longest playlist that listed it (RFC 8216bis §6.2.2). Of what memory cannot hold,
-// the oldest goes first.
+// be fetched for its own duration and that of the longest playlist that listed it, from when it leaves the list (RFC 8216bis §6.2.2). Of what
+// memory cannot hold, the oldest goes first.
 func (p *playlist) slideLocked() {
 	newest := p.newestLocked().end()
 	least := 3 * media.Time(p.shape.target) * media.Time(time.Second)
-	for p.first < len(p.segments)-1 {
-		g := p.segments[p.first]
-		if left := newest - g.end(); left < p.window && !p.overLocked() || left < least {
-			break
-		}
-		p.first++
-		if p.segments[p.first].discontinuity {
-			p.breaks++
-		}
+	for p.first < len(p.segments)-1 && newest-p.segments[p.first].end() >= max(p.window, least) {
+		p.unlistLocked()
 	}
-	for p.first > 0 {
+	for len(p.segments) > 0 {
 		g := p.segments[0]
-		if newest-g.end() <= g.length+p.window+least && !p.overLocked() {
+		if over := p.overLocked(); p.first == 0 {
+			if !over || newest-g.end() < least {
+				break
+			}
+			p.unlistLocked()
+		} else if !over && newest < g.until {
 			break
 		}
 		g.release()
@@ -225,6 +224,16 @@ func (p *playlist) slideLocked() {
 		p.first--
 	}
 	p.forgetStatesLocked()
+}
+
+// unlistLocked takes the oldest segment from the list, which is as long now as any that had it.
+func (p *playlist) unlistLocked() {
+	g, newest := p.segments[p.first], p.newestLocked().end()
+	g.until = newest + g.length + newest - g.begin
+	if g.discontinuity {
+		p.breaks++
+	}
+	p.first++
 }
 
 func (p *playlist) overLocked() bool { return p.memoryLocked() > p.bound }

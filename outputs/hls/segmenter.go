@@ -436,9 +436,10 @@ func shapeOf(items []item, wish, part media.Time, enough bool) (shape, bool) {
 	slices.Sort(steps)
 	step := max(steps[len(steps)/2], media.Millisecond)
 	count := max((part+step/2)/step, 1)
+	slack := min(step/4, count*step/10) // for clocks that are not exact; no part may be shorter than 85 % (RFC 8216bis §4.4.4.9)
 	second := media.Time(time.Second)
 	return shape{
 		target: int((max(longest, wish) + second/2) / second),
-		part:   (count*step + step/4 + media.Millisecond - 1) / media.Millisecond * media.Millisecond,
+		part:   (count*step + slack + media.Millisecond - 1) / media.Millisecond * media.Millisecond,
 	}, true
 }
