@@ -2,8 +2,11 @@ package hls
 
 import "github.com/simulcart/simulcart/media"
 
-// lag bounds how long frames of one track wait for the other's.
-const lag = 300 * media.Millisecond
+const (
+	lag         = 300 * media.Millisecond  // that frames of one track wait for the other's, at most
+	firstLag    = 1000 * media.Millisecond // that pictures wait for the first sound, or the first behind a break
+	mostWaiting = 1000                     // frames of a track, where times do not tell
+)
 
 // aligner lets pictures and sound through in the order in which they are shown and heard, so that a cut divides both at the same time: a
 // picture goes when the sound has come to where it is shown, or nearly. Pictures are let through in the order of their decoding; the
@@ -14,7 +17,7 @@ type aligner struct {
 	newest   media.Time // time of the newest picture that went; 0 before the first
 	step     media.Time // from one picture to the next
 	heard    media.Time // time of the newest sound that went
-	some     bool       // sound has gone
+	some     bool       // sound has gone, since the last break
 }
 
 // take takes a frame that has come.
@@ -32,16 +35,19 @@ func (a *aligner) next(shift media.Time, all bool) (it item, ok bool) {
 	switch {
 	case len(a.pictures) > 0:
 		at := a.pictures[0].frame.DTS + shift
-		waiting := a.pictures[len(a.pictures)-1].frame.DTS + shift - at
+		waiting, most := a.pictures[len(a.pictures)-1].frame.DTS+shift-at, media.Time(lag)
+		if !a.some {
+			most = firstLag
+		}
 		switch {
-		case a.some && a.heard >= at, len(a.sound) == 0 && (all || waiting > lag):
+		case a.some && a.heard >= at, len(a.sound) == 0 && (all || waiting > most || len(a.pictures) > mostWaiting):
 			return a.picture(at), true
 		case len(a.sound) > 0:
 			return a.hear(), true
 		}
 	case len(a.sound) > 0:
 		ahead := a.sound[len(a.sound)-1].frame.DTS - a.sound[0].frame.DTS
-		if all || a.heard < a.newest+a.step || ahead > lag {
+		if all || a.heard < a.newest+a.step || ahead > lag || len(a.sound) > mostWaiting {
 			return a.hear(), true
 		}
 	}
@@ -67,11 +73,4 @@ func (a *aligner) hear() item {
 	a.sound = a.sound[1:]
 	a.heard, a.some = it.frame.DTS, true
 	return it
-}
-
-// rest gives all that waits, and forgets what went.
-func (a *aligner) rest() []item {
-	items := append(a.pictures, a.sound...)
-	*a = aligner{}
-	return items
 }

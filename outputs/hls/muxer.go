@@ -104,13 +104,13 @@ func (m *muxer) run(ctx context.Context, beside *sync.WaitGroup) error {
 		frames, skipped, err = m.reader.Next(ctx, frames[:0], bytes)
 		if err != nil {
 			if sg != nil {
-				sg.finish()
+				sg.end()
 			}
 			return errors.Join(fault, err)
 		}
 		first := m.reader.First()
 		if skipped > 0 && sg != nil {
-			sg.finish()
+			sg.interrupt()
 		}
 		for i, f := range frames {
 			it := item{frame: f}
@@ -153,10 +153,10 @@ func (m *muxer) open(items []item, emit func(*piece)) *segmenter {
 		return nil
 	}
 	m.list.mu.Lock()
-	m.list.shape, m.list.origin = as, m.reader.Origin()
+	m.list.shape, m.list.origin = as, zeroTime(m.reader.Origin())
 	m.list.mu.Unlock()
-	sg := &segmenter{wish: wish, longest: longestOf(as, m.options), part: as.part, origin: m.reader.Origin(), wall: m.wall, emit: emit}
-	sg.begin(items)
+	sg := &segmenter{wish: wish, longest: longestOf(as, m.options), part: as.part, origin: m.list.origin, wall: m.wall, emit: emit}
+	sg.begin(items, as.step)
 	return sg
 }
 

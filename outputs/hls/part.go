@@ -3,6 +3,7 @@ package hls
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/overlay"
@@ -26,6 +27,17 @@ const (
 	sounded                // sound alone
 	variants
 )
+
+// zeroTime gives the media time of tick 0 on all tracks, for a session whose first frame is decoded at a time: a whole second, so that
+// times are rounded alike on the clocks of tracks, events and states, and one before, since frames of other tracks may be decoded earlier.
+func zeroTime(first media.Time) media.Time {
+	const second = media.Time(time.Second)
+	zero := first/second*second - second
+	if zero > first-second {
+		zero -= second
+	}
+	return zero
+}
 
 // part is the smallest piece that is served: events as a view has them, then a fragment that all views share.
 type part struct {
@@ -62,7 +74,7 @@ func (p *part) length() media.Time { return p.end - p.begin }
 // Pictures are decoded later by the piece's shift, so that a segment begins with the same time in all its tracks. Players lay their time line
 // on that, and date ranges on the time line.
 func newPart(p *piece, number uint32, origin media.Time, alone bool) (*part, error) {
-	made := &part{begin: p.begin, end: p.end, independent: p.independent, frames: len(p.pictures) + len(p.sound), pictures: len(p.pictures), origin: origin}
+	made := &part{begin: p.begin, end: p.end, independent: p.isIndependent(), frames: len(p.pictures) + len(p.sound), pictures: len(p.pictures), origin: origin}
 	whole := fmp4.Fragment{Sequence: number}
 	var sound fmp4.Run
 	if len(p.pictures) > 0 {
@@ -152,7 +164,7 @@ func (p *part) prefix(v *overlay.View, name string) ([]byte, error) {
 			return nil, fmt.Errorf("tag state %d: %w", sight.Seq, err)
 		}
 		e := fmp4.Event{
-			Scheme: fmp4.SchemeID3, Timescale: eventClock, Time: uint64((c.At - p.origin).Ticks(eventClock)),
+			Scheme: fmp4.SchemeID3, Timescale: eventClock, Time: uint64(max((c.At - p.origin).Ticks(eventClock), 0)),
 			Duration: fmp4.UnknownDuration, ID: uint32(sight.Seq), Data: tag,
 		}
 		if b, err = e.Append(b); err != nil {

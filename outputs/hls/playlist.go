@@ -175,7 +175,7 @@ func (p *playlist) newestLocked() *segment {
 // openLocked begins a segment.
 func (p *playlist) openLocked(from *piece) *segment {
 	g := &segment{
-		init: len(p.inits) - 1, discontinuity: from.discontinuity, independent: from.independent, zero: from.zero, begin: from.begin,
+		init: len(p.inits) - 1, discontinuity: from.discontinuity, independent: from.isIndependent(), zero: from.zero, begin: from.begin,
 		shift: from.shift,
 	}
 	if last := p.newestLocked(); last != nil {

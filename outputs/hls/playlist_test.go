@@ -23,13 +23,13 @@ func (p *playlist) segmentOf(t testing.TB, n int, discontinuity bool, size int) 
 	t.Helper()
 	begin := seconds(2 * float64(n))
 	f := &media.Frame{Track: picture, DTS: begin, PTS: begin, Key: true, Data: pictureOf(n, true, size)}
-	from := &piece{begin: begin, end: begin + ms(2000), starts: true, ends: true, discontinuity: discontinuity, independent: true, video: picture, pictures: []*media.Frame{f}, picturesEnd: begin + ms(2000)}
+	from := &piece{begin: begin, end: begin + ms(2000), starts: true, ends: true, discontinuity: discontinuity, video: picture, pictures: []*media.Frame{f}, picturesEnd: begin + ms(2000), zero: zeroDate}
 	made, err := newPart(from, uint32(n), 0, false)
 	failIf(t, err)
 	if len(p.inits) == 0 {
 		p.retune(initialization{tracks: []*media.Track{picture}})
 	}
-	p.add(from, made, zeroDate)
+	p.add(from, made)
 }
 
 // Each segment keeps its discontinuity sequence number (RFC 8216bis §6.2.1): that of the playlist, plus the tags in front of it.

@@ -1,20 +1,18 @@
 package hls
 
 import (
-	"bytes"
-	"slices"
 	"time"
 
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/overlay"
-	"github.com/simulcart/simulcart/wire/codec"
 )
 
 const (
-	longestOpening = 10 * media.Time(time.Second) // that frames are collected before the first playlist, and the longest segment without key frames
-	lostTrack      = 2 * media.Time(time.Second)  // of one track without the other: then it goes on alone
-	snapSound      = 3 * media.Millisecond        // that a frame of sound may be off the end of the one before: clocks of milliseconds are
-	longestSound   = 120 * media.Millisecond      // that a frame of sound lasts (Opus, RFC 6716 §2.1.4)
+	lostTrack    = 2 * media.Time(time.Second)  // of one track without the other: then it goes on alone
+	mostOffset   = 10 * media.Time(time.Second) // from when a picture is decoded to when it is shown
+	leastOffset  = -500 * media.Millisecond     // the same of broken streams; less than what tick 0 is early
+	mostStates   = 64                           // that wait for their frame
+	longestSound = 120 * media.Millisecond      // that a frame of sound lasts (Opus, RFC 6716 §2.1.4)
 )
 
 // item is what the segmenter takes: a frame, and for the frame of an overlay state its reading.
@@ -23,29 +21,23 @@ type item struct {
 	state *overlay.Copy
 }
 
-// piece is what lies between two cuts, and becomes a part.
-type piece struct {
-	begin, end    media.Time // decode times of the clock track
-	starts        bool       // a segment starts with it
-	ends          bool       // a segment ends with it
-	discontinuity bool       // times, tracks or coding change in front of it
-	independent   bool       // it starts with a key frame
+// drop is why a frame is in no piece. The set is closed.
+type drop uint8
 
-	video, audio          *media.Track   // of the stream there; nil: it has none
-	pictures, sound       []*media.Frame // of these tracks
-	picturesEnd, soundEnd media.Time     // when the frame behind the last one is decoded
-	states                []standing
-	zero                  time.Time  // time of day of media time 0
-	shift                 media.Time // from when the first picture behind the break before was decoded to when it was shown
-}
+const (
+	dropBeforeKey drop = iota // pictures that no decoder can begin with
+	dropBefore                // frames from before the first piece
+	dropBackwards             // time has gone back
+	dropOther                 // of a second track of pictures or sound
+	dropChanging              // sound of another coding, up to the segment that begins with it
+	dropBroken                // shown long before or after they are decoded
+	drops
+)
 
-// standing is a state and the picture that it belongs to, or the sound where there are none.
-type standing struct {
-	state *overlay.Copy
-	frame *media.Frame
-}
+var dropNames = [drops]string{"before a key frame", "before the first piece", "time goes back", "second track", "coding changes", "time of showing"}
 
-func (p *piece) isEmpty() bool { return len(p.pictures) == 0 && len(p.sound) == 0 }
+// String gives the reason.
+func (d drop) String() string { return dropNames[d] }
 
 // segmenter cuts a stream into parts and segments. Pictures are its clock where there are some, else the sound. A frame goes into
 // a piece when the next one of its track is there, since only then is known how long it lasts.
@@ -54,8 +46,8 @@ func (p *piece) isEmpty() bool { return len(p.pictures) == 0 && len(p.sound) == 
 //	K · · · · · · · · · · · · K · · · · · · · ·
 //	part  part  part  part    part  part …        a cut is where a frame of the clock begins
 //
-// Where a track changes or time leaps, the segment ends with what is there. What follows is held until each track has come again, so
-// that there is one discontinuity, with all tracks behind it.
+// Pictures and sound are divided at the same time on screen: that of a picture is when it is decoded, plus the shift. What a track is coded
+// like changes with the segment: for pictures a new one begins, sound waits for the next.
 type segmenter struct {
 	wish    media.Time // a segment ends at the first key frame that far from its start, or nearly
 	longest media.Time // no segment becomes longer, with or without a key frame
@@ -64,165 +56,34 @@ type segmenter struct {
 	wall    func() time.Time
 	emit    func(*piece)
 
+	align        aligner
 	video, audio lane
-	state        *overlay.Copy // belongs to the frame of the clock that follows
-	open         piece
-	started      bool       // the open piece has a beginning: the clock runs
+	states       []*overlay.Copy // belong to frames of the clock that follow
+	open         *piece
+	waits        bool       // the open piece begins with the next frame of the clock
 	begun        media.Time // of the segment
 	zero         time.Time  // time of day of media time 0; moves at breaks only
 	shift        media.Time // from when the first picture behind a break was decoded to when it was shown
-	align        aligner
-	emitted      bool   // some piece was
-	settling     []item // what follows a break; nil: there is none
+	audible      media.Time // where sound begins behind the last break
+	emitted      bool       // some piece was
+	dropped      [drops]uint64
 }
 
-// lane is one track on its way.
-type lane struct {
-	track  *media.Track // nil: there is none
-	held   *media.Frame // the newest, whose end is not known; nil: none
-	state  *overlay.Copy
-	usual  media.Time // how long a frame lasts
-	expect int64      // tick at which the next frame of sound begins if none is missing; 0: not known
-	length int        // samples of each frame of sound; 0: they differ
-}
-
-// tune gives the lane its track.
-func (l *lane) tune(t *media.Track) {
-	*l = lane{track: t, usual: l.usual}
-	if t.Codec == media.AAC {
-		l.length = codec.FrameSamples(t, nil)
-	}
-}
-
-// isSame says whether frames of t go on where those of the lane's track end.
-func (l *lane) isSame(t *media.Track) bool {
-	return l.track == t || l.track != nil && t.Codec == l.track.Codec && t.ClockRate == l.track.ClockRate && t.ID == l.track.ID &&
-		bytes.Equal(t.Config, l.track.Config)
-}
-
-// begin takes the first frames, and their tracks for those of the stream.
-func (s *segmenter) begin(items []item) {
-	s.open.starts = true
-	s.settling = items
-	s.settle()
-}
-
-// add takes the next frame of the stream.
-func (s *segmenter) add(it item) {
-	if s.settling == nil {
-		s.align.take(it)
-		s.flow(s.video.track == nil || s.audio.track == nil)
-		return
-	}
-	s.settling = append(s.settling, it)
-	if s.isSettled() {
-		s.settle()
-	}
-}
-
-// flow takes the frames whose turn it is; all of them where nothing more is to be waited for. Behind a break they wait with the others.
-func (s *segmenter) flow(all bool) {
-	for {
-		it, ok := s.align.next(s.shift, all)
-		if !ok {
-			return
-		}
-		if s.take(it); s.settling != nil {
-			s.settling = append(s.settling, s.align.rest()...)
-			if s.isSettled() {
-				s.settle()
-			}
-			return
-		}
-	}
-}
-
-// isSettled says whether each track has come again behind a break, or will not.
-func (s *segmenter) isSettled() bool {
-	var first, last media.Time
-	missing := map[*lane]bool{&s.video: s.video.track != nil, &s.audio: s.audio.track != nil}
-	some := false
-	for _, it := range s.settling {
-		l := s.laneOf(it.frame)
-		if l == nil {
-			continue
-		}
-		missing[l] = false
-		if last = it.frame.DTS; !some {
-			first, some = last, true
-		}
-	}
-	return !missing[&s.video] && !missing[&s.audio] || last-first > lostTrack
-}
-
-// settle goes on behind a break, with the tracks that have come.
-func (s *segmenter) settle() {
-	items := s.settling
-	s.settling = nil
-	for _, l := range []*lane{&s.video, &s.audio} {
-		var found *media.Track
-		for _, it := range items {
-			if found == nil && s.laneOf(it.frame) == l && (it.frame.Key || l == &s.audio) {
-				found = it.frame.Track
-			}
-		}
-		switch {
-		case found == nil:
-			*l = lane{}
-		case !l.isSame(found):
-			l.tune(found)
+// begin takes the frames that are there. Of each kind of track the first one that can begin is taken. step is how long most frames last.
+func (s *segmenter) begin(items []item, step media.Time) {
+	s.open, s.waits = &piece{starts: true}, true
+	s.video.usual, s.audio.usual = step, step
+	for _, it := range items {
+		switch f := it.frame; {
+		case f.Track.Codec.IsVideo() && s.video.track == nil && f.Key && f.DTS >= s.origin && isUsable(f):
+			s.video.tune(f.Track)
+		case f.Track.Codec.IsAudio() && s.audio.track == nil:
+			s.audio.tune(f.Track)
 		}
 	}
 	for _, it := range items {
 		s.add(it)
 	}
-}
-
-// laneOf gives the lane of a frame; nil where it has none.
-func (s *segmenter) laneOf(f *media.Frame) *lane {
-	switch {
-	case f.Track.Codec.IsVideo():
-		return &s.video
-	case f.Track.Codec.IsAudio():
-		return &s.audio
-	}
-	return nil
-}
-
-// take takes a frame where no break is open.
-func (s *segmenter) take(it item) {
-	if it.frame.Track.Codec == media.Overlay {
-		s.state = it.state
-		return
-	}
-	l := s.laneOf(it.frame)
-	switch {
-	case l == nil, l == &s.video && !it.frame.Key && !l.isSame(it.frame.Track):
-		return
-	case !l.isSame(it.frame.Track), l.held != nil && it.frame.DTS-l.held.DTS > max(s.longest, lostTrack):
-		s.breakOff()
-		s.settling = []item{it}
-		return
-	}
-	f := s.fit(l, it.frame)
-	if f == nil {
-		return
-	}
-	other := &s.video
-	if l == other {
-		other = &s.audio
-	}
-	if other.held != nil && l.held != nil && f.DTS-other.held.DTS > max(lostTrack, 2*other.usual) && f.DTS-l.held.DTS < lostTrack/4 {
-		s.lose(other, l, it)
-		return
-	}
-	if l == s.clock() {
-		s.tick(l, f)
-		l.held, l.state, s.state = f, s.state, nil
-		return
-	}
-	s.put(l, f.DTS)
-	l.held = f
 }
 
 // clock is the lane at whose frames pieces are cut.
@@ -233,64 +94,162 @@ func (s *segmenter) clock() *lane {
 	return &s.audio
 }
 
-// fit gives the frame its lane's track, and sound its place right behind the sound before, if it is that; nil where time has gone back.
-func (s *segmenter) fit(l *lane, f *media.Frame) *media.Frame {
-	fitted := *f
-	fitted.Track = l.track
+// add takes the next frame of the stream.
+func (s *segmenter) add(it item) {
+	s.align.take(it)
+	s.flow(false)
+}
+
+// flow takes the frames whose turn it is, or all.
+func (s *segmenter) flow(all bool) {
+	for {
+		it, ok := s.align.next(s.shift, all || s.video.track == nil || s.audio.track == nil)
+		if !ok {
+			return
+		}
+		s.take(it)
+	}
+}
+
+// take takes a frame whose turn it is.
+func (s *segmenter) take(it item) {
+	f := it.frame
+	switch c := f.Track.Codec; {
+	case c == media.Overlay:
+		if s.states = append(s.states, it.state); len(s.states) > mostStates {
+			s.states = s.states[1:]
+		}
+	case c.IsVideo() && s.admit(&s.video, f):
+		s.addPicture(f)
+		if s.isLost(&s.audio, &s.video) {
+			s.audio.lost = true // from the next segment on, if it does not come back before
+		}
+	case c.IsAudio() && s.admit(&s.audio, f):
+		s.addSound(f)
+		if s.isLost(&s.video, &s.audio) {
+			s.losePictures()
+		}
+	}
+}
+
+// isLost says whether nothing has come on a lane for so long, while the other ran on, that that goes on alone.
+func (s *segmenter) isLost(l, other *lane) bool {
+	return l.track != nil && l.begun && other.newest-max(l.newest, other.since) > min(max(lostTrack, 2*l.usual), s.longest)
+}
+
+// admit says whether a frame of a lane may be in a piece.
+func (s *segmenter) admit(l *lane, f *media.Frame) bool {
+	newest := l.newest
 	if l == &s.audio {
-		rate := l.track.ClockRate
-		at := max(f.DTS, s.origin).Ticks(rate)
-		if off := media.FromTicks(at-l.expect, rate); l.expect != 0 && off <= snapSound && off >= -snapSound {
-			at = l.expect
-		}
-		fitted.DTS = media.FromTicks(at, rate)
-		fitted.PTS, l.expect = fitted.DTS, 0
-		length := l.length
-		if length == 0 {
-			length = codec.FrameSamples(l.track, f.Data)
-		}
-		if length > 0 {
-			l.expect = at + int64(length)
-		}
+		newest -= snapSound // that it may be off
 	}
-	if l.held != nil && fitted.DTS <= l.held.DTS {
-		return nil
+	switch {
+	case f.DTS < s.origin:
+		s.dropped[dropBefore]++
+	case !isUsable(f):
+		s.dropped[dropBroken]++
+	case l.begun && l.track != nil && f.Track.ID != l.track.ID && f.DTS-l.newest <= lostTrack:
+		s.dropped[dropOther]++
+	case l.begun && f.DTS <= newest:
+		s.dropped[dropBackwards]++
+	default:
+		return true
 	}
-	if fitted.Track == f.Track && fitted.DTS == f.DTS && fitted.PTS == f.PTS {
-		return f
+	return false
+}
+
+// isUsable says whether a frame is shown near the time at which it is decoded.
+func isUsable(f *media.Frame) bool { return f.PTS-f.DTS <= mostOffset && f.PTS-f.DTS >= leastOffset }
+
+func (s *segmenter) addPicture(f *media.Frame) {
+	l := &s.video
+	same := l.isSame(f.Track)
+	if !f.Key && (!same || !l.begun) {
+		s.dropped[dropBeforeKey]++
+		return
 	}
-	return &fitted
+	if !same {
+		s.leave(f)
+		l.tune(f.Track)
+	}
+	s.place(l, f)
+}
+
+func (s *segmenter) addSound(f *media.Frame) {
+	l := &s.audio
+	switch {
+	case l.isSame(f.Track):
+		s.dropped[dropChanging] += uint64(len(l.waiting)) // it is what it was again
+		l.next, l.waiting, l.lost = nil, nil, false
+	case s.video.track == nil:
+		s.leave(f)
+		l.tune(f.Track)
+	case s.isFresh():
+		l.tune(f.Track)
+	default:
+		s.wait(f)
+		return
+	}
+	if !s.waits && s.audio.isHole(f.DTS) && s.video.track != nil && s.video.isHole(f.DTS) {
+		s.breakOff()
+	}
+	s.place(l, f)
+}
+
+// place takes a frame of its lane's track.
+func (s *segmenter) place(l *lane, f *media.Frame) {
+	f, ok := l.fit(f)
+	if !ok {
+		s.dropped[dropBackwards]++
+		return
+	}
+	if l == s.clock() {
+		s.tick(l, f)
+	} else {
+		s.put(l, f.DTS)
+	}
+	for l == s.clock() && len(s.states) > 0 && s.states[0].At <= f.PTS+snapSound {
+		l.states, s.states = append(l.states, s.states[0]), s.states[1:]
+	}
+	l.hold(f)
 }
 
 // tick takes a frame of the clock, at whose start the piece may end.
 func (s *segmenter) tick(l *lane, f *media.Frame) {
-	if !s.started {
-		s.start(l, f)
+	due := isDue(f, f.DTS-s.begun, s.wish, l.usual) || f.DTS+l.usual-s.begun > s.longest
+	if !s.waits && !s.reach(l, f.DTS, due) {
+		s.breakOff()
+	}
+	if s.waits {
+		s.start(f)
 		return
 	}
-	s.put(l, f.DTS)
-	length := f.DTS - s.begun
-	switch next := f.DTS + l.usual; {
-	case isDue(f, length, s.wish, l.usual), next-s.begun > s.longest:
+	length := f.DTS - s.open.begin
+	switch {
+	case due:
 		s.cut(f.DTS, true)
-	case next-s.open.begin > s.part:
+	case length+l.usual > s.part && !s.isShort(length) && !s.isBare(f.DTS):
 		s.cut(f.DTS, false)
-	default:
-		return
 	}
-	s.open.independent = isStart(l, f)
 }
 
-// start lets the clock run from f on. Sound from long before is left out.
-func (s *segmenter) start(l *lane, f *media.Frame) {
-	s.started, s.begun, s.zero = true, f.DTS, s.wall()
-	s.open.begin, s.open.independent = f.DTS, isStart(l, f)
-	s.shift = f.PTS - f.DTS
-	s.open.sound = slices.DeleteFunc(s.open.sound, func(sound *media.Frame) bool { return sound.DTS < f.PTS })
+// start begins a segment behind a break with a frame of the clock. Sound from before it is left out.
+func (s *segmenter) start(f *media.Frame) {
+	s.open.begin, s.begun, s.waits = f.DTS, f.DTS, false
+	s.zero, s.shift = s.wall(), f.PTS-f.DTS
+	s.audible = f.PTS
+	i, _ := s.open.soundAt(f.PTS)
+	s.open.sound = s.open.sound[i:]
+	s.dropped[dropBefore] += uint64(i)
 }
 
-// isStart says whether a decoder can begin at f, a frame of the clock.
-func isStart(l *lane, f *media.Frame) bool { return f.Key || l.track.Codec.IsAudio() }
+// isShort says whether a part of that length may only be the last one of its segment (RFC 8216bis §4.4.4.9).
+func (s *segmenter) isShort(length media.Time) bool { return length < s.part*85/100 }
+
+// isBare says whether there is nothing for a part up to a time.
+func (s *segmenter) isBare(at media.Time) bool {
+	return at <= s.open.begin || len(s.open.pictures) == 0 && !s.open.hasSound(noTime, at+s.shift)
+}
 
 // isDue says whether a segment of that length ends in front of f, a frame of the clock: at a key frame, once the wish is fulfilled but for
 // an eighth; without pictures, at the frame that comes nearest.
@@ -301,145 +260,113 @@ func isDue(f *media.Frame, length, wish, step media.Time) bool {
 	return f.Key && length >= wish*7/8
 }
 
+// reach takes the open piece up to a time, where the held frame of the clock ends, and cuts it where it becomes too long: in front of
+// that frame, and as often as needed while it lasts, where there is sound to fill the parts. It is false where frames are missing, so
+// that nothing can. due says that a segment ends at the time.
+func (s *segmenter) reach(l *lane, at media.Time, due bool) bool {
+	held := l.held
+	if at-held.DTS > s.longest {
+		return false
+	}
+	if at-s.begun > s.longest {
+		if s.isBare(held.DTS) { // the segment has to have another part, and cannot
+			return false
+		}
+		s.cut(held.DTS, true)
+	}
+	if at-s.open.begin > s.part && !s.isShort(held.DTS-s.open.begin) && !s.isBare(held.DTS) {
+		s.cut(held.DTS, false)
+	}
+	if at-s.open.begin > s.part && !s.canStretch(held.DTS, at, due) {
+		if at-held.DTS > s.part || s.isBare(held.DTS) {
+			return false
+		}
+		s.cut(held.DTS, false) // a short part is the lesser evil
+	}
+	s.put(l, at)
+	for at-s.open.begin > s.part {
+		s.cut(s.stretch(s.open.begin, held.DTS), false)
+	}
+	return true
+}
+
+// canStretch says whether there is something for each part while a picture lasts, from its time to another: sound, or for the last part the
+// picture that comes then.
+func (s *segmenter) canStretch(picture, at media.Time, due bool) bool {
+	for from := s.stretch(s.open.begin, picture); from < at; {
+		to := s.stretch(from, picture)
+		if !s.open.hasSound(from+s.shift, min(to, at)+s.shift) && (due || at+s.clock().usual > to) {
+			return false
+		}
+		from = to
+	}
+	return true
+}
+
+// stretch says where a part that begins at a time ends while a picture lasts: where sound begins, if it does near the end.
+func (s *segmenter) stretch(from, picture media.Time) media.Time {
+	to := from + s.part
+	i, found := s.open.soundAt(to + s.shift)
+	if found || i == 0 {
+		return to
+	}
+	if at := s.open.sound[i-1].DTS - s.shift; at > picture && !s.isShort(at-from) {
+		return at
+	}
+	return to
+}
+
 // put moves the held frame of a lane into the piece: it ends at a time.
 func (s *segmenter) put(l *lane, end media.Time) {
-	f := l.held
+	f, p := l.held, s.open
 	if f == nil {
 		return
 	}
-	l.usual = end - f.DTS
-	if l == &s.video {
-		s.open.pictures, s.open.picturesEnd = append(s.open.pictures, f), end
-	} else {
-		s.open.sound, s.open.soundEnd = append(s.open.sound, f), end
+	l.held, l.usual = nil, max(min(end-f.DTS, 2*l.usual), media.Millisecond)
+	switch {
+	case l == &s.video:
+		p.pictures, p.picturesEnd = append(p.pictures, f), end
+	case f.DTS < s.audible && !s.waits:
+		s.dropped[dropBefore]++
+	default:
+		p.sound, p.soundEnd = append(p.sound, f), end
 	}
-	if l.state != nil {
-		s.open.states = append(s.open.states, standing{l.state, f})
+	for _, state := range l.states {
+		p.states = append(p.states, standing{state, f})
 	}
-	l.held, l.state = nil, nil
+	l.states = nil
 }
 
-// cut ends the piece, and with it the segment where that ends too.
+// settle moves the held frame of a lane, if there is one, into the piece: it ends by itself.
+func (s *segmenter) settle(l *lane) {
+	if l.held != nil {
+		s.put(l, l.end())
+	}
+}
+
+// cut ends the piece at a time, and with it the segment where that ends too. Sound from then on is in the next piece.
 func (s *segmenter) cut(at media.Time, segment bool) {
-	p := s.open
-	p.end, p.ends, p.zero, p.shift, p.video, p.audio = at, segment, s.zero, s.shift, s.video.track, s.audio.track
-	s.open = piece{begin: at, starts: segment}
-	if segment {
-		s.begun = at
-	}
-	s.emitted = true
-	s.emit(&p)
-}
-
-// breakOff ends the segment where the frames that are there end. What follows does not go on from it.
-func (s *segmenter) breakOff() {
-	if s.settling != nil {
+	if segment && s.isChanging() {
+		s.settle(&s.audio)
+		s.finish(at, true)
+		s.open, s.begun = &piece{begin: at, starts: true, discontinuity: true}, at
+		s.change(at + s.shift)
 		return
 	}
-	clock := s.clock()
-	end := s.open.begin
-	for _, l := range []*lane{&s.video, &s.audio} {
-		if l.held != nil {
-			if l == clock {
-				end = l.held.DTS + max(l.usual, media.Millisecond)
-			}
-			s.put(l, l.held.DTS+max(l.usual, media.Millisecond))
-		}
-		l.expect = 0
+	next := &piece{begin: at, starts: segment}
+	if s.video.track != nil {
+		next.sound, next.soundEnd = s.open.splitSound(at + s.shift)
 	}
-	if s.started && (end > s.open.begin || !s.open.starts) {
-		s.cut(max(end, s.open.begin), true)
-	}
-	s.started = false
-	s.open = piece{starts: true, discontinuity: s.emitted}
-}
-
-// finish takes the end of the stream.
-func (s *segmenter) finish() {
-	for s.settling != nil {
-		s.settle()
-	}
-	s.flow(true)
-	s.breakOff()
-}
-
-// lose goes on without a track of which nothing comes. What came of the other since then follows the break.
-func (s *segmenter) lose(gone, other *lane, it item) {
-	follow := []item{it}
-	if gone == s.clock() {
-		end := gone.held.DTS + gone.usual
-		at := slices.IndexFunc(s.open.sound, func(f *media.Frame) bool { return f.DTS >= end })
-		if at < 0 {
-			at = len(s.open.sound)
-		}
-		late := append(slices.Clone(s.open.sound[at:]), other.held)
-		if at < len(s.open.sound) {
-			s.open.soundEnd = s.open.sound[at].DTS
-		} else {
-			s.open.soundEnd = other.held.DTS
-		}
-		s.open.sound = s.open.sound[:at]
-		other.held = nil
-		follow = nil
-		for _, f := range late {
-			follow = append(follow, item{frame: f})
-		}
-		follow = append(follow, it)
-	}
-	s.breakOff()
-	*gone = lane{}
-	for _, one := range follow {
-		s.add(one)
+	s.finish(at, segment)
+	if s.open = next; segment {
+		s.begun = at
 	}
 }
 
-// shape says how long a stream's segments and parts are.
-type shape struct {
-	target int        // whole seconds: no segment is longer when rounded
-	part   media.Time // no part is longer
-}
-
-// shapeOf looks at the frames that a playlist begins with: each segment of them must fit, and frames fill a part nearly. It is false
-// where they have no whole segment yet, and that is not enough.
-func shapeOf(items []item, wish, part media.Time, enough bool) (shape, bool) {
-	isClock := media.Codec.IsAudio
-	if slices.ContainsFunc(items, func(it item) bool { return it.frame.Track.Codec.IsVideo() }) {
-		isClock = media.Codec.IsVideo
-	}
-	var begun, last, longest media.Time
-	var steps []media.Time
-	for _, it := range items {
-		f := it.frame
-		switch {
-		case !isClock(f.Track.Codec):
-			continue
-		case len(steps) == 0 && last == 0 && !f.Key && f.Track.Codec.IsVideo():
-			continue
-		case last == 0:
-			begun = f.DTS
-		default:
-			steps = append(steps, f.DTS-last)
-			if length := f.DTS - begun; isDue(f, length, wish, f.DTS-last) {
-				begun, longest = f.DTS, max(longest, min(length, longestOpening))
-			}
-		}
-		if last = f.DTS; last == 0 {
-			last = 1 // zero means that there was none
-		}
-	}
-	if longest == 0 && (enough || last-begun >= longestOpening) {
-		longest = max(wish, min(last-begun, longestOpening))
-	}
-	if longest == 0 || len(steps) == 0 {
-		return shape{}, false
-	}
-	slices.Sort(steps)
-	step := max(steps[len(steps)/2], media.Millisecond)
-	count := max((part+step/2)/step, 1)
-	slack := min(step/4, count*step/10) // for clocks that are not exact; no part may be shorter than 85 % (RFC 8216bis §4.4.4.9)
-	second := media.Time(time.Second)
-	return shape{
-		target: int((max(longest, wish) + second/2) / second),
-		part:   (count*step + slack + media.Millisecond - 1) / media.Millisecond * media.Millisecond,
-	}, true
+// finish hands the open piece on.
+func (s *segmenter) finish(at media.Time, segment bool) {
+	p := s.open
+	p.end, p.ends, p.zero, p.shift, p.video, p.audio = at, segment, s.zero, s.shift, s.video.track, s.audio.track
+	s.emitted = true
+	s.emit(p)
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/simulcart/simulcart/wire/codec"
 )
 
-// Configurations as ffmpeg makes them: H.264 High of 64x36, the same of 128x72, and AAC-LC of 48 and 44.1 kHz stereo.
+// Configurations as ffmpeg makes them: H.264 High of 64x36 and 30 pictures a second, the same of 128x72, and AAC-LC of 48 and 44.1 kHz stereo.
 var (
-	picture   = trackOf(0, media.H264, "0164000affe100176764000aacd9496c0440000003004000000503c489658001000668ebe04d2c8bfdf8f800")
+	picture   = trackOf(0, media.H264, "0164000affe100196764000aacd9447f9f0110000003001000000303c0f122596001000668ebe3cb22c0fdf8f800")
 	larger    = trackOf(0, media.H264, "0164000affe100196764000aacd9420bf970110000030001000003003c0f12259601000668ebe3cb22c0fdf8f800")
 	sound     = trackOf(1, media.AAC, "1190")
 	soundCD   = trackOf(1, media.AAC, "1210")
@@ -68,7 +68,7 @@ func (s source) until(end media.Time) []*media.Frame {
 	step, group := cmp.Or(s.step, media.Time(time.Second)/30), cmp.Or(s.group, 30)
 	for i := media.Time(0); s.video != nil; i++ {
 		dts := s.begin + i*step
-		if dts >= end {
+		if dts > end-media.Time(time.Microsecond) {
 			break
 		}
 		key := i == 0 || group > 0 && int(i)%group == 0
