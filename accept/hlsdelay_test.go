@@ -51,7 +51,7 @@ func TestHLSDelay(t *testing.T) {
 		timeFigure(t, "hls_live_edge_"+name+"_p50", quantile(behind, 0.5), liveEdgeGoal)
 		timeFigure(t, "hls_live_edge_"+name+"_p95", quantile(behind, 0.95), liveEdgeGoal)
 		timeFigure(t, "hls_join_"+name, time.Duration(r.First*float64(time.Millisecond)), gop)
-		t.Logf("%s viewer: target latency %.3f s, %d stalls", name, r.Latency[len(r.Latency)-1].Target, len(r.Stalls))
+		t.Logf("%s viewer: target latency %.3f s, %d stalls, jumps %.2f", name, r.Latency[len(r.Latency)-1].Target, len(r.Stalls), r.Jumps)
 	}
 	joins := make([]time.Duration, 0, 20)
 	for range cap(joins) {

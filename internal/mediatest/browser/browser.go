@@ -36,7 +36,7 @@ type Wish struct {
 	Address    string         `json:"address"`
 	Seconds    int            `json:"seconds"` // at most; the end of the stream ends it too
 	LowLatency bool           `json:"lowLatency"`
-	Chases     bool           `json:"chases"` // once it plays, it goes to where hls.js wants to be
+	Chases     bool           `json:"chases"` // it jumps to where hls.js wants to be, where it is 0.15 s or more behind that
 	Config     map[string]any `json:"config"` // further settings of hls.js
 }
 
@@ -54,6 +54,7 @@ type Report struct {
 	Ranges   []State   `json:"ranges"` // by date range
 	Latency  []Latency `json:"latency"`
 	Stalls   []Stall   `json:"stalls"`
+	Jumps    []Jump    `json:"jumps"`
 	Errors   []Error   `json:"errors"`
 	Console  []string  `json:"console"`
 	First    float64   `json:"first"` // when the first picture was there; -1: never
@@ -91,6 +92,12 @@ type Stall struct {
 	At   float64 `json:"at"`
 	Took float64 `json:"took"`
 	Time float64 `json:"time"`
+}
+
+// Jump is a leap towards the live edge, in seconds of media.
+type Jump struct {
+	At float64 `json:"at"`
+	By float64 `json:"by"`
 }
 
 // Error is an error event of hls.js.

@@ -4,7 +4,7 @@
 
 const video = document.getElementById("video");
 const canvas = new OffscreenCanvas(256, 128).getContext("2d", { willReadFrequently: true });
-const seen = { pictures: [], events: [], ranges: [], latency: [], stalls: [], errors: [], first: -1, target: 0 };
+const seen = { pictures: [], events: [], ranges: [], latency: [], stalls: [], jumps: [], errors: [], first: -1, target: 0 };
 let begin = 0;
 let hls;
 window.over = false;
@@ -87,11 +87,16 @@ function watch() {
   }, 200);
 }
 
-// hls.js begins at its distance from the live edge, and is as much further behind as it takes to begin; it catches up only with more than
-// a second in its buffer. A page that wants the least delay goes there by itself.
+// hls.js begins at its distance from the live edge, and is as much further behind as it takes to begin; what a busy machine loses later
+// comes on top, and it catches up only with more than a second in its buffer. A page that wants the least delay goes there by itself.
 function chase() {
   const sync = hls.liveSyncPosition;
-  if (sync !== null && hls.latency > hls.targetLatency + 0.1) video.currentTime = sync;
+  const last = seen.jumps.at(-1)?.at ?? -Infinity;
+  if (seen.first < 0 || window.over || sync === null || now() < seen.first + 1000 || now() < last + 3000) return;
+  const by = sync - video.currentTime;
+  if (by < 0.15) return;
+  seen.jumps.push({ at: now(), by });
+  video.currentTime = sync;
 }
 
 window.play = ({ address, lowLatency, chases, config }) => {
@@ -108,7 +113,7 @@ window.play = ({ address, lowLatency, chases, config }) => {
   hls.on(E.MANIFEST_PARSED, () => video.play());
   video.addEventListener("ended", () => (window.over = true));
   video.requestVideoFrameCallback(each);
-  if (chases) video.addEventListener("playing", () => setTimeout(chase, 1000), { once: true });
+  if (chases) setInterval(chase, 250);
   watch();
   hls.attachMedia(video);
   hls.loadSource(address);
