@@ -65,8 +65,8 @@ func TestDelta(t *testing.T) {
 	if !ok {
 		t.Fatal("no delta update")
 	}
-	// 21 s: behind the segments 101 to 104 are more than 12 s, behind 105 are 11.
-	if delta.Skip.Segments != 4 || delta.Skip.DateRanges || delta.Segments[0].URI != "105.m4s" || delta.Map != nil || len(delta.DateRanges) != 2 {
+	// 20 s, and a part: behind the segments 101 to 103 are more than 12 s, behind 104 are 12.
+	if delta.Skip.Segments != 3 || delta.Skip.DateRanges || delta.Segments[0].URI != "104.m4s" || delta.Map != nil || len(delta.DateRanges) != 2 {
 		t.Errorf("got %+v, skipped %+v", delta, delta.Skip)
 	}
 	if err := delta.Validate(); err != nil {
@@ -93,7 +93,7 @@ func TestDeltaDateRanges(t *testing.T) {
 	if !ok {
 		t.Fatal("no delta update")
 	}
-	want := &m3u8.Skip{Segments: 4, DateRanges: true, RemovedDateRanges: []string{"gone"}}
+	want := &m3u8.Skip{Segments: 3, DateRanges: true, RemovedDateRanges: []string{"gone"}}
 	if diff := cmp.Diff(want, delta.Skip); diff != "" || len(delta.DateRanges) != 1 || len(m.DateRanges) != 2 {
 		t.Errorf("%d date ranges of %d, -want +got\n%s", len(delta.DateRanges), len(m.DateRanges), diff)
 	}
@@ -119,7 +119,7 @@ func TestNoDelta(t *testing.T) {
 		"not offered":           func(m *m3u8.Media) { m.ServerControl.CanSkipUntil = 0 },
 		"ended":                 func(m *m3u8.Media) { m.Ended = true },
 		"a delta itself":        func(m *m3u8.Media) { m.Skip = &m3u8.Skip{Segments: 1} },
-		"nothing is old enough": func(m *m3u8.Media) { m.ServerControl.CanSkipUntil = 19 * time.Second },
+		"nothing is old enough": func(m *m3u8.Media) { m.ServerControl.CanSkipUntil = 18 * time.Second },
 		"no segments":           func(m *m3u8.Media) { m.Segments = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,9 +134,9 @@ func TestNoDelta(t *testing.T) {
 		})
 	}
 	m := tenSegments()
-	m.ServerControl.CanSkipUntil = 19*time.Second - 1
+	m.ServerControl.CanSkipUntil = 18*time.Second - 1
 	if got, ok := m.Delta(); !ok || got.Skip.Segments != 1 {
-		t.Errorf("the first segment ends 19 s from the end, further than the boundary: got %+v", got.Skip)
+		t.Errorf("the first segment ends 18 s from the end, further than the boundary: got %+v", got.Skip)
 	}
 }
 

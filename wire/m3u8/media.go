@@ -176,15 +176,18 @@ func (m *Media) Slide(n int) {
 	m.Segments = m.Segments[n:]
 }
 
-// Delta gives the playlist without the segments that are further from the end than ServerControl.CanSkipUntil: the answer to _HLS_skip=YES
-// (§6.2.5.1). Where there are none, and where the playlist allows no skipping, it is false: the answer is the playlist as it is.
+// Delta gives the playlist without the segments that are further from the end of the last whole one than ServerControl.CanSkipUntil: the
+// answer to _HLS_skip=YES (§6.2.5.1). Where there are none, and where the playlist allows no skipping, it is false: the answer is the playlist as it is.
 func (m *Media) Delta() (Media, bool) {
 	if m.ServerControl.CanSkipUntil <= 0 || m.Ended || m.Skip != nil {
 		return Media{}, false
 	}
-	behind, skipped := m.Duration(), 0
+	behind, skipped := time.Duration(0), 0
 	for i := range m.Segments {
-		if behind -= m.Segments[i].length(); behind <= m.ServerControl.CanSkipUntil || m.Segments[i].URI == "" {
+		behind += m.Segments[i].Duration
+	}
+	for i := range m.Segments {
+		if behind -= m.Segments[i].Duration; behind <= m.ServerControl.CanSkipUntil || m.Segments[i].URI == "" {
 			break
 		}
 		skipped++
