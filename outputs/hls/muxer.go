@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
-	"github.com/simulcart/simulcart/wire/fmp4"
 )
 
 const (
@@ -25,16 +25,14 @@ const (
 
 // muxer makes the segments of one session, for all who pull it.
 type muxer struct {
-	stream   *relay.Stream
-	reader   *relay.Reader
-	options  Options
-	log      *slog.Logger
-	list     *playlist
-	sequence uint32       // of the newest fragment
-	video    *media.Track // of the newest initialization; nil: none
-	audio    *media.Track
-	ready    chan struct{} // closed when there is a playlist, or never will be
-	fault    error         // why there is none; set before ready is closed
+	stream  *relay.Stream
+	reader  *relay.Reader
+	options Options
+	log     *slog.Logger
+	list    *playlist
+	packer  packer
+	ready   chan struct{} // closed when there is a playlist, or never will be
+	fault   error         // why there is none; set before ready is closed
 
 	mu   sync.Mutex
 	used time.Time // when somebody last asked for something
@@ -42,13 +40,15 @@ type muxer struct {
 
 // newMuxer makes the muxer of the session that a stream has now.
 func newMuxer(s *relay.Stream, o Options, log *slog.Logger) *muxer {
-	return &muxer{
+	m := &muxer{
 		stream: s, reader: s.SubscribeOldest(Output, patience), options: o, log: log.With("stream", s.Name()), used: time.Now(),
 		ready: make(chan struct{}),
 		list: &playlist{
 			window: media.Time(o.Window), bound: o.Memory, changed: make(chan struct{}), independent: true,
 		},
 	}
+	m.packer = packer{list: m.list, alone: o.AudioOnly}
+	return m
 }
 
 // Run makes segments until the session or ctx ends, or the stream becomes one that HLS cannot carry.
@@ -125,7 +125,7 @@ func (m *muxer) run(ctx context.Context, beside *sync.WaitGroup) error {
 		}
 		clear(frames)
 		if sg == nil {
-			if sg = m.open(opening, func(p *piece) { fault = errors.Join(fault, m.take(p)) }); sg != nil {
+			if sg = m.open(opening, func(p *piece) { fault = cmp.Or(fault, m.packer.take(p)) }); sg != nil {
 				opening = nil
 				if m.options.Window > memoryTime {
 					beside.Go(func() { m.spool(ctx) })
@@ -177,45 +177,6 @@ func (m *muxer) wall() time.Time {
 		return zero
 	}
 	return time.Now().Add(-m.stream.Snapshot().Newest.Duration())
-}
-
-// take makes the part of a piece and lists it.
-func (m *muxer) take(p *piece) error {
-	if p.isEmpty() {
-		m.list.add(p, nil)
-		return nil
-	}
-	if m.video != p.video || m.audio != p.audio {
-		in, err := m.initialization(p)
-		if err != nil {
-			return err
-		}
-		m.video, m.audio = p.video, p.audio
-		m.list.retune(in)
-	}
-	m.sequence++
-	made, err := newPart(p, m.sequence, m.list.origin, m.options.AudioOnly)
-	if err != nil {
-		return err
-	}
-	m.list.add(p, made)
-	return nil
-}
-
-// initialization makes that of a piece's tracks.
-func (m *muxer) initialization(p *piece) (in initialization, err error) {
-	for _, t := range []*media.Track{p.video, p.audio} {
-		if t != nil {
-			in.tracks = append(in.tracks, t)
-		}
-	}
-	if in.data[plain], err = fmp4.AppendInit(nil, in.tracks); err != nil {
-		return in, err
-	}
-	if m.options.AudioOnly && p.audio != nil {
-		in.data[sounded], err = fmp4.AppendInit(nil, []*media.Track{p.audio})
-	}
-	return in, err
 }
 
 // touch notes that somebody uses the segments.

@@ -16,10 +16,11 @@ type segment struct {
 	number        uint64
 	init          int // of its tracks
 	discontinuity bool
-	zero          time.Time  // time of day of media time 0
-	shift         media.Time // from when its first frame is decoded to when it is shown, with closed groups
+	zero          time.Time  // time of day of media time 0; the same up to a discontinuity
+	shift         media.Time // from decoding to showing of the first frame behind the last discontinuity
 	begin         media.Time // when its first frame is decoded
 	length        media.Time // of its parts so far
+	before        media.Time // length of all segments in front of it; unlike begin it has no holes
 	until         media.Time // how far the list gets before the segment can be forgotten; only where it is not listed any more
 	independent   bool
 	closed        bool
@@ -36,7 +37,7 @@ func (g *segment) wall() time.Time { return g.zero.Add((g.begin + g.shift).Durat
 // span gives what the segment covers in a rendition, so far.
 func (g *segment) span(of rendition) span {
 	if of == whole || len(g.parts) == 0 {
-		return span{g.begin, g.end()}
+		return span{g.begin, g.begin + g.length}
 	}
 	return span{g.parts[0].span(of).begin, g.parts[len(g.parts)-1].span(of).end}
 }
@@ -49,8 +50,8 @@ func (g *segment) shown(of rendition) time.Time {
 	return g.zero.Add(g.span(of).begin.Duration())
 }
 
-// end is when the segment ends, so far.
-func (g *segment) end() media.Time { return g.begin + g.length }
+// end is the length of all segments up to this one, so far.
+func (g *segment) end() media.Time { return g.before + g.length }
 
 // playlist is the segments of one session, as they are listed and as they can still be fetched. The muxer's goroutine writes it, those of
 // requests read.
@@ -126,35 +127,37 @@ func (p *playlist) retune(in initialization) {
 	p.inits = append(p.inits, in)
 }
 
-// add takes the part of a piece; nil for one that has nothing but the end of its segment.
+// add takes the part of a piece.
 func (p *playlist) add(from *piece, made *part) {
+	events := int64(0)
+	for _, c := range made.copies {
+		if sight := c.By(&overlay.View{}); sight != nil {
+			events += int64(len(sight.Text)) + eventHead
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := p.newestLocked()
-	if made != nil {
-		if g == nil || g.closed {
-			g = p.openLocked(from)
-		}
-		g.parts = append(g.parts, made)
-		g.length = made.end - g.begin
-		for v := range variants {
-			g.bytes[v] += made.bodies[v].length()
-		}
-		g.memory = g.size()
-		for _, c := range made.copies {
-			p.stateLocked(g, c)
-			if sight := c.By(&overlay.View{}); sight != nil {
-				g.events += int64(len(sight.Text)) + eventHead
-			}
-		}
-		if n := media.Time(len(from.sound)); n > 0 && p.soundStep == 0 {
-			step := (from.soundEnd - from.sound[0].DTS) / n
-			p.soundStep = step/media.Millisecond*media.Millisecond + 2*media.Millisecond
-		}
-		p.counts.parts++
-		p.counts.partSeconds += made.length().Duration().Seconds()
+	if g == nil || g.closed {
+		g = p.openLocked(from)
 	}
-	if from.ends && g != nil && !g.closed {
+	g.parts = append(g.parts, made)
+	g.length = made.end - g.begin
+	for v := range variants {
+		g.bytes[v] += made.bodies[v].length()
+	}
+	g.memory = g.size()
+	g.events += events
+	for _, c := range made.copies {
+		p.stateLocked(g, c)
+	}
+	if n := media.Time(len(from.sound)); n > 0 && p.soundStep == 0 {
+		step := (from.soundEnd - from.sound[0].DTS) / n
+		p.soundStep = step/media.Millisecond*media.Millisecond + 2*media.Millisecond
+	}
+	p.counts.parts++
+	p.counts.partSeconds += made.length().Duration().Seconds()
+	if from.ends {
 		g.closed = true
 		p.counts.segments++
 		p.counts.segmentSeconds += g.length.Duration().Seconds()
@@ -172,14 +175,19 @@ func (p *playlist) newestLocked() *segment {
 	return p.segments[len(p.segments)-1]
 }
 
-// openLocked begins a segment.
+// openLocked begins a segment. Dates run on from one to the next; behind a discontinuity they are told anew, but never go back.
 func (p *playlist) openLocked(from *piece) *segment {
 	g := &segment{
-		init: len(p.inits) - 1, discontinuity: from.discontinuity, independent: from.isIndependent(), zero: from.zero, begin: from.begin,
-		shift: from.shift,
+		init: len(p.inits) - 1, discontinuity: from.discontinuity, independent: from.isIndependent(), zero: from.zero, begin: from.begin, shift: from.shift,
 	}
 	if last := p.newestLocked(); last != nil {
-		g.number = last.number + 1
+		g.number, g.before = last.number+1, last.end()
+		ended := last.wall().Add(last.length.Duration())
+		if !g.discontinuity {
+			g.zero, g.shift = last.zero, last.shift
+		} else if late := ended.Sub(g.wall()); late > 0 {
+			g.zero = g.zero.Add(late)
+		}
 	}
 	p.independent = p.independent && g.independent
 	p.segments = append(p.segments, g)
@@ -229,7 +237,7 @@ func (p *playlist) slideLocked() {
 // unlistLocked takes the oldest segment from the list, which is as long now as any that had it.
 func (p *playlist) unlistLocked() {
 	g, newest := p.segments[p.first], p.newestLocked().end()
-	g.until = newest + g.length + newest - g.begin
+	g.until = newest + g.length + newest - g.before
 	if g.discontinuity {
 		p.breaks++
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/simulcart/simulcart/internal/mediatest/hls"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/overlay"
 )
@@ -84,6 +85,64 @@ func TestMemoryBound(t *testing.T) {
 			}
 			if list.memoryLocked() > max(tt.bound, 4*2*size) {
 				t.Errorf("%d bytes, at most %d", list.memoryLocked(), tt.bound)
+			}
+		})
+	}
+}
+
+// withStates puts a state in front of each nth picture, and repeats it at each key frame.
+func withStates(frames []*media.Frame, every int) []*media.Frame {
+	var all []*media.Frame
+	seq, at, n := int64(0), media.Time(0), 0
+	for _, f := range frames {
+		if f.Track.Codec.IsVideo() {
+			if n++; (n-1)%every == 0 {
+				seq, at = seq+1, f.PTS
+			}
+			if (n-1)%every == 0 || f.Key {
+				all = append(all, stateOf(seq, at, f))
+			}
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// An independent checker finds no fault with any version of the playlists of streams of 90 s, nor with the media.
+func TestPlaylistByTheDraft(t *testing.T) {
+	tests := []struct {
+		name   string
+		source source
+		window time.Duration
+		length float64
+		edits  []edit
+		except []hls.Rule
+	}{
+		{"30 pictures a second", source{video: picture, audio: sound}, 30 * time.Second, 90, nil, nil},
+		{"in milliseconds, reordered", source{video: picture, audio: soundCD, rounded: true, reorder: 2, step: 33366667, group: 60}, 30 * time.Second, 90, nil, nil},
+		{"long groups", source{video: picture, audio: sound, group: 250}, 30 * time.Second, 90, nil, nil},
+		{"a short window", source{video: picture, audio: sound}, 10 * time.Second, 60, nil, nil},
+		{"sound alone", source{audio: sound}, 30 * time.Second, 90, nil, nil},
+		{"no key frames", source{video: picture, audio: sound, group: -1}, 30 * time.Second, 90, nil, nil},
+		{"changes", source{video: picture, audio: sound}, 20 * time.Second, 90, []edit{
+			retrack(picture, larger, ms(13000)), retrack(larger, picture, ms(27500)), retrack(sound, soundCD, ms(27500)), without(ms(41000), ms(44000), picture),
+			without(ms(50000), ms(57000), sound), without(ms(50000), ms(57000), soundCD), later(ms(70000), ms(9000), picture, sound, soundCD),
+		}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			frames := tt.source.until(seconds(tt.length))
+			for _, e := range tt.edits {
+				frames = e(frames)
+			}
+			made := press(t, withStates(frames, 77))
+			made.check(t)
+			r := recorderOf(made.as, tt.window, 1<<30)
+			r.follow(made.pieces)
+			for i, f := range r.check(tt.except...) {
+				if t.Error(f); i > 10 {
+					t.Fatal("and more")
+				}
 			}
 		})
 	}

@@ -144,7 +144,7 @@ func (p *playlist) listLocked(of rendition, v *overlay.View, reports []rendition
 	recent := p.recentLocked()
 	init := -1
 	for i, g := range listed {
-		s := m3u8.Segment{ProgramDateTime: g.shown(of), Discontinuity: g.discontinuity && (i > 0 || p.first > 0)}
+		s := m3u8.Segment{ProgramDateTime: g.shown(of), Discontinuity: g.discontinuity}
 		if g.init != init {
 			s.Map = &m3u8.Map{URI: of.initName(g.init)}
 			init = g.init

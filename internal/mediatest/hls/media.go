@@ -77,7 +77,12 @@ func (m *Media) clock() (Run, bool) {
 
 // media checks segments and parts against what they hold.
 func (c *checker) media() {
-	independent := slices.ContainsFunc(c.Whole(), func(p *Playlist) bool { return p.Independent })
+	independent := make(map[int64]bool)
+	for _, p := range c.Whole() {
+		for _, s := range p.Segments {
+			independent[s.Sequence] = independent[s.Sequence] || p.Independent
+		}
+	}
 	for n, s := range c.segments {
 		in := c.init(s.Map)
 		if in == nil {
@@ -98,7 +103,7 @@ func (c *checker) media() {
 		if took := run.Track.ticks(run.End() - run.Time); apart(took, s.Duration) > tolerance {
 			c.add(MediaTime, "segment %d takes %v, EXTINF says %v", n, took, s.Duration)
 		}
-		if independent && !run.Samples[0].Sync {
+		if independent[n] && !run.Samples[0].Sync {
 			c.add(IndependentSegments, "segment %d does not begin with a key frame", n)
 		}
 		c.join(n, m)
