@@ -35,7 +35,7 @@ func (a *aligner) next(shift media.Time, all bool) (it item, ok bool) {
 	switch {
 	case len(a.pictures) > 0:
 		at := a.pictures[0].frame.DTS + shift
-		waiting, most := a.pictures[len(a.pictures)-1].frame.DTS+shift-at, media.Time(lag)
+		waiting, most := a.pictures[len(a.pictures)-1].frame.DTS+shift-at, lag
 		if !a.some {
 			most = firstLag
 		}
