@@ -46,7 +46,7 @@ type part struct {
 	frames      int
 	pictures    int
 	bodies      [variants]body
-	sound       span // of the sound in it
+	sound       span // as a part of the sound alone
 	copies      []*overlay.Copy
 	origin      media.Time // media time of tick 0
 
@@ -61,7 +61,7 @@ func (s span) length() media.Time { return s.end - s.begin }
 
 // span gives what the part covers in a rendition. Sound has frames of its own, and lasts a little more or less than the pictures.
 func (p *part) span(of rendition) span {
-	if of == alone && p.sound != (span{}) {
+	if of == alone {
 		return p.sound
 	}
 	return span{p.begin, p.end}
@@ -91,9 +91,6 @@ func newPart(p *piece, number uint32, origin media.Time, alone bool) (*part, err
 			return nil, err
 		}
 		whole.Runs = append(whole.Runs, sound)
-	}
-	if len(p.sound) > 0 {
-		made.sound = span{p.sound[0].DTS, p.soundEnd}
 	}
 	for _, s := range p.states {
 		made.copies = append(made.copies, s.state)

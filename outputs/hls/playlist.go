@@ -73,8 +73,7 @@ type playlist struct {
 	states      []*showing
 	independent bool // each segment so far could be decoded without the others
 	ended       bool
-	soundStep   media.Time // a little more than a frame of sound lasts
-	published   time.Time  // when the newest part came
+	published   time.Time // when the newest part came
 	rendered    map[rendering]*answer
 	counts      packaged
 }
@@ -150,10 +149,6 @@ func (p *playlist) add(from *piece, made *part) {
 	g.events += events
 	for _, c := range made.copies {
 		p.stateLocked(g, c)
-	}
-	if n := media.Time(len(from.sound)); n > 0 && p.soundStep == 0 {
-		step := (from.soundEnd - from.sound[0].DTS) / n
-		p.soundStep = step/media.Millisecond*media.Millisecond + 2*media.Millisecond
 	}
 	p.counts.parts++
 	p.counts.partSeconds += made.length().Duration().Seconds()
@@ -291,9 +286,16 @@ func (p *playlist) stateLocked(g *segment, c *overlay.Copy) {
 	}
 	s := &showing{copy: c, state: state, begin: g.zero.Add(state.At.Duration())}
 	if last != nil && last.until.IsZero() {
-		last.until = s.begin
+		last.until = later(last.begin, s.begin)
 	}
 	p.states = append(p.states, s)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // forgetStatesLocked drops the states that ended before the first listed segment.

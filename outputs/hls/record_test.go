@@ -94,7 +94,7 @@ func (r *recorder) fetchAll(p *hls.Playlist) {
 		if s.Map != "" {
 			r.fetch(s.Map)
 		}
-		if s.URI != "" {
+		if s.URI != "" && !s.Gap {
 			r.fetch(s.URI)
 		}
 	}
@@ -149,6 +149,9 @@ func (r *recorder) depart(p *hls.Playlist) {
 	length := p.Length() - length(p.Open.Parts)
 	r.longest = max(r.longest, length)
 	for _, s := range p.Segments {
+		if s.Gap {
+			continue
+		}
 		listed[s.URI] = true
 		r.seen[s.URI] = uint64(s.Duration)
 	}

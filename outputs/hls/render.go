@@ -150,7 +150,7 @@ func (p *playlist) listLocked(of rendition, v *overlay.View, reports []rendition
 			init = g.init
 		}
 		if g.closed {
-			s.URI, s.Duration = of.segmentName(g.number), g.span(of).length().Duration()
+			s.URI, s.Duration, s.Gap = of.segmentName(g.number), g.span(of).length().Duration(), g.bytes[of.variant(v)] == 0
 		}
 		if i >= recent {
 			for n, one := range g.parts {
@@ -193,7 +193,7 @@ func (p *playlist) recentLocked() int {
 // partTarget gives what no part is longer than. Sound alone has a frame more, or less.
 func (p *playlist) partTarget(of rendition) media.Time {
 	if of == alone {
-		return p.shape.part + p.soundStep
+		return p.shape.part + p.shape.sound
 	}
 	return p.shape.part
 }
@@ -234,6 +234,9 @@ func (p *playlist) multivariant(folder string, of []rendition) ([]byte, error) {
 	m := m3u8.Multivariant{NoClosedCaptions: true}
 	in := p.inits[len(p.inits)-1]
 	for _, r := range of {
+		if r == alone && in.data[sounded] == nil { // there is no sound, and was none
+			continue
+		}
 		v := m3u8.Variant{URI: folder + "/" + r.list()}
 		for _, t := range in.tracks {
 			if r == alone && t.Codec.IsVideo() {

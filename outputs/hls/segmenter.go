@@ -236,12 +236,17 @@ func (s *segmenter) tick(l *lane, f *media.Frame) {
 // start begins a segment behind a break with a frame of the clock. Sound from before it is left out.
 func (s *segmenter) start(f *media.Frame) {
 	s.open.begin, s.begun, s.waits = f.DTS, f.DTS, false
-	s.zero, s.shift = s.wall(), f.PTS-f.DTS
-	s.audible = f.PTS
-	i, _ := s.open.soundAt(f.PTS)
+	if s.zero = s.wall(); isStart(f) { // others may be shown before or behind those around them
+		s.shift = f.PTS - f.DTS
+	}
+	s.audible = f.DTS + s.shift
+	i, _ := s.open.soundAt(s.audible)
 	s.open.sound = s.open.sound[i:]
 	s.dropped[dropBefore] += uint64(i)
 }
+
+// isStart says whether a decoder can begin at a frame of the clock.
+func isStart(f *media.Frame) bool { return f.Key || f.Track.Codec.IsAudio() }
 
 // isShort says whether a part of that length may only be the last one of its segment (RFC 8216bis §4.4.4.9).
 func (s *segmenter) isShort(length media.Time) bool { return length < s.part*85/100 }

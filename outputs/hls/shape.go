@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/wire/codec"
 )
 
 // longestOpening is how long frames are collected before the first playlist, and the longest segment without key frames.
@@ -14,7 +15,8 @@ const longestOpening = 10 * media.Time(time.Second)
 type shape struct {
 	target int        // whole seconds: no segment is longer when rounded
 	part   media.Time // no part is longer
-	step   media.Time // how long most frames last
+	step   media.Time // how long most frames of the clock last
+	sound  media.Time // a little more than a frame of sound lasts
 }
 
 // shapeOf looks at the frames that a playlist begins with: each segment of them must fit, and frames fill a part nearly. It is false
@@ -60,5 +62,21 @@ func shapeOf(items []item, wish, part media.Time, enough bool) (shape, bool) {
 		target: int((max(longest, wish) + second/2) / second),
 		part:   (count*step + slack + media.Millisecond - 1) / media.Millisecond * media.Millisecond,
 		step:   step,
+		sound:  soundOf(items),
 	}, true
+}
+
+// usualSound is how long a frame of sound lasts, at least, since it may become another: of AAC at 44.1 kHz.
+const usualSound = 24 * media.Millisecond
+
+// soundOf gives a little more than a frame of sound lasts, for parts of sound alone: those are not cut where pictures begin.
+func soundOf(items []item) media.Time {
+	lasts := usualSound
+	i := slices.IndexFunc(items, func(it item) bool { return it.frame.Track.Codec.IsAudio() })
+	if i >= 0 {
+		if n := codec.FrameSamples(items[i].frame.Track, items[i].frame.Data); n > 0 {
+			lasts = max(lasts, media.FromTicks(int64(n), items[i].frame.Track.ClockRate))
+		}
+	}
+	return lasts/media.Millisecond*media.Millisecond + 2*media.Millisecond
 }

@@ -50,7 +50,7 @@ type source struct {
 	video, audio *media.Track // nil: it has none
 	step         media.Time   // from one picture to the next; 0: 1/30 s
 	group        int          // pictures from one key frame to the next; 0: 30; below 0: there is only the first one
-	reorder      int          // pictures from decoding to showing, for key frames
+	reorder      bool         // each second picture is shown before the one that is decoded before it
 	rounded      bool         // times are those of RTMP, whole milliseconds
 	begin        media.Time   // of the first picture
 	size         int          // bytes of a picture; 0: 100
@@ -71,10 +71,17 @@ func (s source) until(end media.Time) []*media.Frame {
 		if dts > end-media.Time(time.Microsecond) {
 			break
 		}
-		key := i == 0 || group > 0 && int(i)%group == 0
-		pts := dts + media.Time(s.reorder)*step
-		if s.reorder > 0 && !key && i%2 == 0 { // decoded behind the picture that is shown after it
-			pts = dts
+		n := int(i) // in its group
+		if group > 0 {
+			n %= group
+		}
+		key, pts := n == 0, dts
+		switch {
+		case !s.reorder:
+		case key, n%2 == 1 && n == group-1: // all others before it have been shown
+			pts += step
+		case n%2 == 1:
+			pts += 2 * step
 		}
 		all = append(all, &media.Frame{Track: s.video, DTS: round(dts), PTS: round(pts), Key: key, Data: pictureOf(int(i), key, cmp.Or(s.size, 100))})
 	}

@@ -24,6 +24,8 @@ type checker struct {
 	dated    map[string]bool   // date ranges whose begin was checked, by ID and begin
 	ahead    *int64            // what zero gives
 	target   time.Duration     // of the first version
+
+	partTarget time.Duration // of the first version
 }
 
 // Check gives all breaches of the rules in a recording.
@@ -33,7 +35,7 @@ func Check(r *Recording) []Fault {
 		medium: make(map[string]*Media), inits: make(map[string]*Init), dated: make(map[string]bool),
 	}
 	if all := r.Whole(); len(all) > 0 {
-		c.target = all[0].Target
+		c.target, c.partTarget = all[0].Target, all[0].PartTarget
 	} else {
 		c.add(Unavailable, "no playlist at all")
 	}
