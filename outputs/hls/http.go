@@ -87,7 +87,7 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
-	m, err := s.live(ctx, stream)
+	m, err := s.live(ctx, stream, v)
 	if err != nil {
 		s.refuse(w, stream, "index", err)
 		return
@@ -118,7 +118,7 @@ func secretOf(r *http.Request) string {
 }
 
 // live gives the muxer of a stream's session once it has a playlist.
-func (s *Server) live(ctx context.Context, name string) (*muxer, error) {
+func (s *Server) live(ctx context.Context, name string, v *viewer) (*muxer, error) {
 	stream, live := s.Stream(name)
 	if !live {
 		return nil, errNotLive
@@ -128,7 +128,7 @@ func (s *Server) live(ctx context.Context, name string) (*muxer, error) {
 		return nil, err
 	}
 	m.touch()
-	free, err := s.hold(name)
+	ctx, free, err := s.hold(ctx, name, v)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (s *Server) live(ctx context.Context, name string) (*muxer, error) {
 	case <-late.C:
 		return nil, errNotYet
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	}
 }
 
@@ -152,26 +152,6 @@ var (
 	errAhead  = errors.New("the request is too far ahead of the stream")
 	errQuery  = errors.New("_HLS_msn and _HLS_part are numbers, and _HLS_part needs _HLS_msn")
 )
-
-// hold counts a request that waits, where there is room; free is called when it does not any more.
-func (s *Server) hold(stream string) (free func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.held[stream] >= mostHeld {
-		return nil, errHeld
-	}
-	if s.held == nil {
-		s.held = make(map[string]int)
-	}
-	s.held[stream]++
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.held[stream]--; s.held[stream] == 0 {
-			delete(s.held, stream)
-		}
-	}, nil
-}
 
 // fileName is the form of names: an initialization, a segment, or a part of one.
 var fileName = regexp.MustCompile(`^(` + alonePrefix + `)?(?:init([0-9]{1,6})\.mp4|([0-9]{1,15})(?:\.([0-9]{1,6}))?\.m4s)$`)

@@ -142,7 +142,7 @@ func TestPlaylistByTheDraft(t *testing.T) {
 			made.check(t)
 			for _, of := range []rendition{whole, alone} {
 				r := recorderOf(made.as, tt.window, 1<<30)
-				r.packer.alone, r.of, r.reports = true, of, []rendition{whole, alone}
+				r.alone, r.of, r.reports = true, of, []rendition{whole, alone}
 				r.follow(made.pieces)
 				except := tt.except
 				if of == alone && tt.edits != nil {
@@ -167,7 +167,7 @@ func TestPlaylistsOfRandomStreams(t *testing.T) {
 		made := pressWith(rt, withStates(drawStream(rt, 12, 16), rapid.IntRange(10, 100).Draw(rt, "states each")), Options{AudioOnly: true})
 		r := recorderOf(made.as, time.Duration(rapid.IntRange(10, 12).Draw(rt, "window"))*time.Second, 1<<30)
 		var except []hls.Rule
-		if r.packer.alone = true; rapid.Bool().Draw(rt, "sound alone") {
+		if r.alone = true; rapid.Bool().Draw(rt, "sound alone") {
 			r.of = alone
 			except = holesInSound
 		}

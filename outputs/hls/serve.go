@@ -20,7 +20,7 @@ func (s *Server) serveList(ctx context.Context, w http.ResponseWriter, r *http.R
 	}
 	cache := fmt.Sprintf("max-age=%d", max(1, m.list.shape.target/2))
 	if wanted.blocks {
-		if err := s.await(ctx, m, to.stream, func() (bool, error) { return m.list.hasLocked(wanted.segment, wanted.part) }); err != nil {
+		if err := s.await(ctx, m, to, func() (bool, error) { return m.list.hasLocked(wanted.segment, wanted.part) }); err != nil {
 			return err
 		}
 		cache = fmt.Sprintf("max-age=%d", 6*m.list.shape.target)
@@ -69,8 +69,14 @@ func parseDirectives(q url.Values) (d directives, err error) {
 }
 
 // await holds a request until ready says that there is an answer, for up to 3 target durations.
-func (s *Server) await(ctx context.Context, m *muxer, stream string, ready func() (bool, error)) error {
-	free, err := s.hold(stream)
+func (s *Server) await(ctx context.Context, m *muxer, to exchange, ready func() (bool, error)) error {
+	m.list.mu.Lock()
+	known, err := ready()
+	m.list.mu.Unlock()
+	if known || err != nil {
+		return err
+	}
+	ctx, free, err := s.hold(ctx, to.stream, to.viewer)
 	if err != nil {
 		return err
 	}
@@ -86,10 +92,13 @@ func (s *Server) await(ctx context.Context, m *muxer, stream string, ready func(
 	if fault != nil {
 		return fault
 	}
-	if err != nil && ctx.Err() == nil {
-		return errStill
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	}
-	return err
+	return errStill
 }
 
 // serveMedia answers with an initialization, a segment or a part. A part that comes next is waited for: playlists hint at it.
@@ -117,7 +126,7 @@ func (s *Server) serveMedia(ctx context.Context, w http.ResponseWriter, r *http.
 	segment, part := number(name[3]), -1
 	if name[4] != "" {
 		part = int(number(name[4]))
-		if err := s.await(ctx, m, to.stream, func() (bool, error) { return m.list.settledLocked(segment, part), nil }); err != nil {
+		if err := s.await(ctx, m, to, func() (bool, error) { return m.list.settledLocked(segment, part), nil }); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,6 @@ const (
 	idleAfter  = time.Minute            // that nobody asked for a session's segments: then no more are made
 	viewerIdle = 30 * time.Second       // that an address asked for nothing: then its connection counts no more
 	sweepEach  = 250 * time.Millisecond // how soon a right that is gone is noticed
-	mostHeld   = 2000                   // requests of a stream that wait
 	mostKnown  = 1 << 16                // viewers of all streams
 )
 
@@ -86,7 +85,7 @@ type Server struct {
 	muxers  map[session]*muxer
 	viewers map[viewerKey]*viewer
 	views   map[string]*overlay.View // by the name in tickets
-	held    map[string]int           // requests that wait, by stream
+	held    map[string]*waiting      // requests that wait, by stream
 	counts  map[string]requests      // by stream
 	totals  map[string]packaged      // of sessions that are forgotten, by stream
 }
@@ -216,7 +215,10 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) Status(stream string) (outputs.PackagedStatus, bool) {
 	s.mu.Lock()
 	total, ever := s.totals[stream]
-	st := outputs.PackagedStatus{Held: s.held[stream]}
+	var st outputs.PackagedStatus
+	if w := s.held[stream]; w != nil {
+		st.Held = w.all
+	}
 	for kind, n := range s.counts[stream] {
 		st.Requests = append(st.Requests, outputs.PackagedRequests{Resource: kind.resource, Status: kind.status, Count: n})
 	}

@@ -1,0 +1,79 @@
+package hls
+
+import (
+	"context"
+	"slices"
+)
+
+// mostHeld bounds the requests of a stream that wait.
+const mostHeld = 2000
+
+// waiting is the requests of one stream that wait, by viewer, the oldest first. The server's lock guards it.
+type waiting struct {
+	all int
+	by  map[*viewer][]*place
+}
+
+// place is one request that waits.
+type place struct{ leave context.CancelCauseFunc }
+
+// hold gives a request that waits a place: its context, which ends with errHeld where it has to give way. free is called when it waits no
+// more. Where all places are taken, the viewer who has most gives her oldest one to who has fewer.
+func (s *Server) hold(ctx context.Context, stream string, v *viewer) (held context.Context, free func(), err error) {
+	held, leave := context.WithCancelCause(ctx)
+	p := &place{leave}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held == nil {
+		s.held = make(map[string]*waiting)
+	}
+	w := s.held[stream]
+	if w == nil {
+		w = &waiting{by: make(map[*viewer][]*place)}
+		s.held[stream] = w
+	}
+	if w.all >= mostHeld && !w.giveWay(v) {
+		leave(nil)
+		return nil, nil, errHeld
+	}
+	w.all++
+	w.by[v] = append(w.by[v], p)
+	return held, func() {
+		leave(nil)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if w.remove(v, p); w.all == 0 {
+			delete(s.held, stream)
+		}
+	}, nil
+}
+
+// giveWay frees a place for a viewer; false where nobody has more than she would have.
+func (w *waiting) giveWay(v *viewer) bool {
+	var most *viewer
+	for one, places := range w.by {
+		if most == nil || len(places) > len(w.by[most]) {
+			most = one
+		}
+	}
+	if len(w.by[most]) <= len(w.by[v])+1 {
+		return false
+	}
+	oldest := w.by[most][0]
+	oldest.leave(errHeld)
+	w.remove(most, oldest)
+	return true
+}
+
+// remove takes a place away, if it is still there.
+func (w *waiting) remove(v *viewer, p *place) {
+	places := w.by[v]
+	i := slices.Index(places, p)
+	if i < 0 {
+		return
+	}
+	w.all--
+	if w.by[v] = slices.Delete(places, i, i+1); len(w.by[v]) == 0 {
+		delete(w.by, v)
+	}
+}
