@@ -21,58 +21,68 @@ type resource struct {
 func (p *playlist) initialization(of rendition, n uint64) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n >= uint64(len(p.inits)) {
+	if n < uint64(p.gone) || n-uint64(p.gone) >= uint64(len(p.inits)) {
 		return nil
 	}
+	in := p.inits[n-uint64(p.gone)]
 	if of == alone {
-		return p.inits[n].data[sounded]
+		return in.data[sounded]
 	}
-	return p.inits[n].data[plain]
+	return in.data[plain]
 }
 
 // fetch gives a segment, or one part of it, as a view has it. The caller leaves it.
 func (p *playlist) fetch(of rendition, number uint64, part int, v *overlay.View) (*resource, error) {
-	which, name := of.variant(v), v.Name()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	g := p.findLocked(number)
-	if g == nil || part < 0 && !g.closed || part >= len(g.parts) {
-		return nil, errGone
+	found, parts, media, err := p.take(of.variant(v), number, part)
+	if err != nil {
+		return nil, err
 	}
-	parts := g.parts
-	if part >= 0 {
-		parts = parts[part : part+1]
-	}
-	found := &resource{file: g.file}
-	for _, one := range parts {
+	name := v.Name()
+	for i, one := range parts {
 		events, err := one.prefix(v, name)
 		if err != nil {
+			found.leave()
 			return nil, err
 		}
-		if len(events) > 0 {
-			found.list = append(found.list, body{data: events})
-		}
-		if b := one.bodies[which]; b.length() > 0 {
-			found.list = append(found.list, b)
+		for _, b := range []body{{data: events}, media[i]} {
+			if b.length() > 0 {
+				found.list = append(found.list, b)
+			}
 		}
 		found.frames += one.frames
-		found.pictured = found.pictured || one.isMarked()
 		found.copies = append(found.copies, one.copies...)
-	}
-	if found.file != nil {
-		found.file.enter()
 	}
 	return found, nil
 }
 
-// leave ends the use of what was fetched.
-func (p *playlist) leave(found *resource) {
-	if found.file == nil {
-		return
-	}
+// take finds a segment, or its nth part, and gives its parts with the bytes that they have of a variant. n is below 0 for all.
+func (p *playlist) take(which variant, number uint64, n int) (found *resource, parts []*part, media []body, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	found.file.leave()
+	g := p.findLocked(number)
+	if g == nil || n < 0 && !g.closed || n >= len(g.parts) {
+		return nil, nil, nil, errGone
+	}
+	parts = g.parts
+	if n >= 0 {
+		parts = parts[n : n+1]
+	}
+	found = &resource{file: g.file}
+	for _, one := range parts {
+		media = append(media, one.bodies[which])
+		found.pictured = found.pictured || one.isMarked()
+	}
+	if found.file != nil {
+		found.file.enter()
+	}
+	return found, parts, media, nil
+}
+
+// leave ends the use of what was fetched.
+func (r *resource) leave() {
+	if r.file != nil {
+		r.file.leave()
+	}
 }
 
 // hasLocked says whether the list has a part of a segment, or what comes behind it. The error is for what is too far ahead.

@@ -42,10 +42,7 @@ type muxer struct {
 func newMuxer(s *relay.Stream, o Options, log *slog.Logger) *muxer {
 	m := &muxer{
 		stream: s, reader: s.SubscribeOldest(Output, patience), options: o, log: log.With("stream", s.Name()), used: time.Now(),
-		ready: make(chan struct{}),
-		list: &playlist{
-			window: media.Time(o.Window), bound: o.Memory, changed: make(chan struct{}), independent: true,
-		},
+		ready: make(chan struct{}), list: newPlaylist(o.Window, o.Memory),
 	}
 	m.packer = packer{list: m.list, alone: o.AudioOnly}
 	return m

@@ -54,13 +54,13 @@ func (k *packer) hear(p *piece) span {
 	return s
 }
 
-// nearby gives the time at which a frame of sound begins or ends, if it lasts over a cut or little is missing; else the cut.
+// nearby gives the time at which a frame of sound begins or ends, if it lasts over a cut; else the cut.
 func nearby(at, cut media.Time, f *media.Frame) media.Time {
 	lasts := longestSound
 	if n := codec.FrameSamples(f.Track, f.Data); n > 0 {
 		lasts = media.FromTicks(int64(n), f.Track.ClockRate)
 	}
-	if off := at - cut; off > lasts || off < -longestSound {
+	if off := at - cut; off > lasts || off < -lasts {
 		return cut
 	}
 	return at

@@ -146,8 +146,9 @@ func (p *part) prefix(v *overlay.View, name string) ([]byte, error) {
 		return nil, nil
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if known, ok := p.events[name]; ok {
+	known, ok := p.events[name]
+	p.mu.Unlock()
+	if ok {
 		return known, nil
 	}
 	var b []byte
@@ -168,6 +169,8 @@ func (p *part) prefix(v *overlay.View, name string) ([]byte, error) {
 			return nil, err
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.events == nil {
 		p.events = make(map[string][]byte)
 	}

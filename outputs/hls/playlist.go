@@ -70,18 +70,28 @@ type playlist struct {
 	first       int    // of those that are listed
 	breaks      uint64 // discontinuities in front of segments that are not listed any more
 	inits       []initialization
-	states      []*showing
+	gone        int // initializations in front of those
+	states      showings
 	independent bool // each segment so far could be decoded without the others
 	ended       bool
 	published   time.Time // when the newest part came
-	rendered    map[rendering]*answer
+	rendered    map[rendering]func() (*answer, error)
 	counts      packaged
+}
+
+func newPlaylist(window time.Duration, memory int64) *playlist {
+	return &playlist{
+		window: media.Time(window), bound: memory, changed: make(chan struct{}), independent: true,
+		rendered: make(map[rendering]func() (*answer, error)),
+	}
 }
 
 // packaged counts what was made.
 type packaged struct {
 	segments, parts             uint64
 	segmentSeconds, partSeconds float64
+	ranges                      uint64 // that left the list before their time
+	unwritten                   uint64 // attempts to move a segment to disk that did not succeed
 }
 
 // initialization is what a player needs before the segments of a set of tracks.
@@ -134,6 +144,14 @@ func (p *playlist) add(from *piece, made *part) {
 			events += int64(len(sight.Text)) + eventHead
 		}
 	}
+	left := p.list(from, made, events)
+	for _, file := range left {
+		file.leave()
+	}
+}
+
+// list lists a part, and gives the files that nothing is left in.
+func (p *playlist) list(from *piece, made *part, events int64) (left []*spool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := p.newestLocked()
@@ -148,7 +166,7 @@ func (p *playlist) add(from *piece, made *part) {
 	g.memory = g.size()
 	g.events += events
 	for _, c := range made.copies {
-		p.stateLocked(g, c)
+		p.counts.ranges += p.states.take(c, g.zero)
 	}
 	p.counts.parts++
 	p.counts.partSeconds += made.length().Duration().Seconds()
@@ -156,10 +174,11 @@ func (p *playlist) add(from *piece, made *part) {
 		g.closed = true
 		p.counts.segments++
 		p.counts.segmentSeconds += g.length.Duration().Seconds()
-		p.slideLocked()
+		left = p.slideLocked()
 	}
 	p.published = time.Now()
 	p.changeLocked()
+	return left
 }
 
 // newestLocked gives the newest segment; nil where there is none.
@@ -173,7 +192,7 @@ func (p *playlist) newestLocked() *segment {
 // openLocked begins a segment. Dates run on from one to the next; behind a discontinuity they are told anew, but never go back.
 func (p *playlist) openLocked(from *piece) *segment {
 	g := &segment{
-		init: len(p.inits) - 1, discontinuity: from.discontinuity, independent: from.isIndependent(), zero: from.zero, begin: from.begin, shift: from.shift,
+		init: p.gone + len(p.inits) - 1, discontinuity: from.discontinuity, independent: from.isIndependent(), zero: from.zero, begin: from.begin, shift: from.shift,
 	}
 	if last := p.newestLocked(); last != nil {
 		g.number, g.before = last.number+1, last.end()
@@ -204,8 +223,8 @@ func (p *playlist) end() {
 
 // slideLocked takes segments from the list that are older than the window, and forgets those that nobody may ask for any more: a segment can
 // be fetched for its own duration and that of the longest playlist that listed it, from when it leaves the list (RFC 8216bis §6.2.2). Of what
-// memory cannot hold, the oldest goes first.
-func (p *playlist) slideLocked() {
+// memory cannot hold, the oldest goes first. It gives the files of those.
+func (p *playlist) slideLocked() (left []*spool) {
 	newest := p.newestLocked().end()
 	least := 3 * media.Time(p.shape.target) * media.Time(time.Second)
 	for p.first < len(p.segments)-1 && newest-p.segments[p.first].end() >= max(p.window, least) {
@@ -221,12 +240,21 @@ func (p *playlist) slideLocked() {
 		} else if !over && newest < g.until {
 			break
 		}
-		g.release()
+		if g.file != nil {
+			left = append(left, g.file)
+		}
 		p.segments[0] = nil
 		p.segments = p.segments[1:]
 		p.first--
 	}
-	p.forgetStatesLocked()
+	for ; len(p.segments) > 0 && p.gone < p.segments[0].init; p.gone++ {
+		p.inits[0] = initialization{}
+		p.inits = p.inits[1:]
+	}
+	if p.first < len(p.segments) {
+		p.states.forget(p.segments[p.first].wall())
+	}
+	return left
 }
 
 // unlistLocked takes the oldest segment from the list, which is as long now as any that had it.
@@ -263,60 +291,14 @@ func (p *part) isMarked() bool {
 	return a.file == nil && b.file == nil && len(a.data) != len(b.data) || a.offset != b.offset
 }
 
-// showing is a state for as long as it holds: a date range.
-type showing struct {
-	copy  *overlay.Copy
-	state *overlay.State
-	begin time.Time
-	until time.Time // zero: it still holds
-}
-
-// stateLocked takes a copy of a state, seen in a segment. Repeats change nothing.
-func (p *playlist) stateLocked(g *segment, c *overlay.Copy) {
-	state := c.State()
-	if state == nil {
-		return
-	}
-	var last *showing
-	if len(p.states) > 0 {
-		last = p.states[len(p.states)-1]
-		if state.Seq <= last.state.Seq && state.Stream == last.state.Stream {
-			return
-		}
-	}
-	s := &showing{copy: c, state: state, begin: g.zero.Add(state.At.Duration())}
-	if last != nil && last.until.IsZero() {
-		last.until = later(last.begin, s.begin)
-	}
-	p.states = append(p.states, s)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// forgetStatesLocked drops the states that ended before the first listed segment.
-func (p *playlist) forgetStatesLocked() {
-	if p.first >= len(p.segments) {
-		return
-	}
-	start := p.segments[p.first].wall()
-	gone := 0
-	for gone < len(p.states) && !p.states[gone].until.IsZero() && !p.states[gone].until.After(start) {
-		gone++
-	}
-	p.states = append(p.states[:0:0], p.states[gone:]...)
-}
-
 // add takes the counts of another playlist too.
 func (c *packaged) add(other packaged) {
 	c.segments += other.segments
 	c.parts += other.parts
 	c.segmentSeconds += other.segmentSeconds
 	c.partSeconds += other.partSeconds
+	c.ranges += other.ranges
+	c.unwritten += other.unwritten
 }
 
 // isPlayable says whether players may begin: they keep three target durations from the end (RFC 8216bis §6.3.3), and some never show a
@@ -337,14 +319,16 @@ func (p *playlist) isPlayable() bool {
 // forget lets go of all segments, and gives what was counted.
 func (p *playlist) forget() packaged {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, g := range p.segments {
-		g.release()
-	}
-	p.segments, p.first = nil, 0
-	p.ended = true
+	gone, counts := p.segments, p.counts
+	p.segments, p.first, p.states, p.ended = nil, 0, nil, true
 	p.changeLocked()
-	return p.counts
+	p.mu.Unlock()
+	for _, g := range gone {
+		if g.file != nil {
+			g.file.leave()
+		}
+	}
+	return counts
 }
 
 // status adds what the playlist holds to st, and gives what it counts.

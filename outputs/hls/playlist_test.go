@@ -17,7 +17,9 @@ var seller = &overlay.View{Currency: "USD"}
 
 // listOf gives a playlist as a muxer makes it, of a window and a bound of memory.
 func listOf(as shape, window time.Duration, memory int64) *playlist {
-	return &playlist{window: media.Time(window), bound: memory, shape: as, changed: make(chan struct{}), independent: true}
+	list := newPlaylist(window, memory)
+	list.shape = as
+	return list
 }
 
 // segmentOf adds a segment of one part, of 2 s and so many bytes.
@@ -135,13 +137,16 @@ func TestPlaylistByTheDraft(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			frames := tt.source.until(seconds(tt.length))
+			if tt.source.reorder { // the sound goes on while the last pictures are shown
+				frames = without(seconds(tt.length), seconds(tt.length+1), picture)(tt.source.until(seconds(tt.length + 0.034)))
+			}
 			for _, e := range tt.edits {
 				frames = e(frames)
 			}
 			made := pressWith(t, withStates(frames, 77), Options{AudioOnly: true})
 			made.check(t)
 			for _, of := range []rendition{whole, alone} {
-				r := recorderOf(made.as, tt.window, 1<<30)
+				r := recorderOf(made.as, tt.window)
 				r.alone, r.of, r.reports = true, of, []rendition{whole, alone}
 				r.follow(made.pieces)
 				except := tt.except
@@ -165,7 +170,7 @@ var holesInSound = []hls.Rule{hls.PartTime, hls.MediaTime, hls.MediaDate, hls.Ra
 func TestPlaylistsOfRandomStreams(t *testing.T) {
 	check := func(rt *rapid.T) []string {
 		made := pressWith(rt, withStates(drawStream(rt, 12, 16), rapid.IntRange(10, 100).Draw(rt, "states each")), Options{AudioOnly: true})
-		r := recorderOf(made.as, time.Duration(rapid.IntRange(10, 12).Draw(rt, "window"))*time.Second, 1<<30)
+		r := recorderOf(made.as, time.Duration(rapid.IntRange(10, 12).Draw(rt, "window"))*time.Second)
 		var except []hls.Rule
 		if r.alone = true; rapid.Bool().Draw(rt, "sound alone") {
 			r.of = alone

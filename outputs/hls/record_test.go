@@ -32,9 +32,9 @@ type departed struct {
 	until  time.Time // it must be there
 }
 
-func recorderOf(as shape, window time.Duration, memory int64) *recorder {
+func recorderOf(as shape, window time.Duration) *recorder {
 	return &recorder{
-		packer: &packer{list: listOf(as, window, memory)}, view: seller,
+		packer: &packer{list: listOf(as, window, 1<<30)}, view: seller,
 		rec:  hls.Recording{Bodies: make(map[string]*hls.Body), Slack: time.Hour},
 		gone: make(map[string]departed), seen: make(map[string]uint64),
 	}
@@ -134,7 +134,7 @@ func (r *recorder) bytes(uri string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.list.leave(found)
+	defer found.leave()
 	var b bytes.Buffer
 	_, err = found.WriteTo(&b)
 	return b.Bytes(), err

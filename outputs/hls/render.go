@@ -3,9 +3,10 @@ package hls
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/base64"
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/simulcart/simulcart/media"
@@ -13,9 +14,6 @@ import (
 	"github.com/simulcart/simulcart/wire/fmp4"
 	"github.com/simulcart/simulcart/wire/m3u8"
 )
-
-// overlayClass names the states of the convention in ID3 tags and date ranges.
-const overlayClass = "simulcart.overlay"
 
 // rendition is one of the playlists of a stream.
 type rendition uint8
@@ -100,35 +98,37 @@ func newAnswer(text []byte) (*answer, error) {
 func (p *playlist) media(of rendition, v *overlay.View, skip bool, reports []rendition) (*answer, error) {
 	key := rendering{of, v.Name(), skip}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if known := p.rendered[key]; known != nil {
-		return known, nil
+	render, known := p.rendered[key]
+	if !known && len(p.segments) > 0 {
+		render = sync.OnceValues(p.renderLocked(of, v, skip, reports))
+		p.rendered[key] = render
 	}
-	if len(p.segments) == 0 {
+	p.mu.Unlock()
+	if render == nil {
 		return nil, errGone
 	}
-	list := p.listLocked(of, v, reports)
-	if skip {
-		if delta, ok := list.Delta(); ok {
-			list = delta
-		}
-	}
-	text, err := list.Append(nil)
-	if err != nil {
-		return nil, err
-	}
-	a, err := newAnswer(text)
-	if err != nil {
-		return nil, err
-	}
-	if p.rendered == nil {
-		p.rendered = make(map[rendering]*answer)
-	}
-	p.rendered[key] = a
-	return a, nil
+	return render()
 }
 
-// listLocked gives the playlist as a value.
+// renderLocked takes down what the playlist is now; the text is made of that without the lock.
+func (p *playlist) renderLocked(of rendition, v *overlay.View, skip bool, reports []rendition) func() (*answer, error) {
+	list, states := p.listLocked(of, v, reports), slices.Clone(p.states)
+	return func() (*answer, error) {
+		for i := range states {
+			list.DateRanges = append(list.DateRanges, states[i].dateRange(v))
+		}
+		if delta, ok := list.Delta(); ok && skip {
+			list = delta
+		}
+		text, err := list.Append(nil)
+		if err != nil {
+			return nil, err
+		}
+		return newAnswer(text)
+	}
+}
+
+// listLocked gives the playlist as a value, but for its date ranges.
 func (p *playlist) listLocked(of rendition, v *overlay.View, reports []rendition) m3u8.Media {
 	target := time.Duration(p.shape.target) * time.Second
 	listed := p.segments[p.first:]
@@ -163,9 +163,6 @@ func (p *playlist) listLocked(of rendition, v *overlay.View, reports []rendition
 		m.Segments = append(m.Segments, s)
 	}
 	m.Map, m.Segments[0].Map = m.Segments[0].Map, nil
-	for _, s := range p.states {
-		m.DateRanges = append(m.DateRanges, s.dateRange(v))
-	}
 	if !p.ended {
 		number, parts := p.nextLocked()
 		m.PreloadHints = []m3u8.PreloadHint{{Type: m3u8.HintPart, URI: of.partName(number, parts)}}
@@ -210,52 +207,42 @@ func (p *playlist) nextLocked() (segment uint64, part int) {
 	return g.number, len(g.parts)
 }
 
-// dateRange gives the state as a view sees it. What it says never changes, but for the end that is added.
-func (s *showing) dateRange(v *overlay.View) m3u8.DateRange {
-	d := m3u8.DateRange{ID: fmt.Sprintf("%s-%d", s.state.Stream, s.state.Seq), Class: overlayClass, Start: s.begin, End: s.until}
-	ends := media.Time(math.MaxInt64)
-	for i := range s.state.Cards {
-		if until := s.state.Cards[i].Until; until > s.state.At {
-			ends = min(ends, until)
-		}
-	}
-	if ends != math.MaxInt64 {
-		d.PlannedDuration = (ends - s.state.At).Duration()
-	}
-	text := base64.RawURLEncoding.EncodeToString(s.copy.Begin(v))
-	d.Attributes = []m3u8.Attribute{{Name: "X-SIMULCART-OVERLAY", Value: text, Quoted: true}}
-	return d
-}
-
 // multivariant gives the multivariant playlist, whose media playlists lie in a folder.
 func (p *playlist) multivariant(folder string, of []rendition) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	m := m3u8.Multivariant{NoClosedCaptions: true}
-	in := p.inits[len(p.inits)-1]
 	for _, r := range of {
-		if r == alone && in.data[sounded] == nil { // there is no sound, and was none
-			continue
-		}
-		v := m3u8.Variant{URI: folder + "/" + r.list()}
-		for _, t := range in.tracks {
-			if r == alone && t.Codec.IsVideo() {
-				continue
-			}
+		v, tracks := p.variant(r)
+		v.URI = folder + "/" + r.list()
+		for _, t := range tracks {
 			text, err := fmp4.CodecString(t)
 			if err != nil {
 				return nil, err
 			}
 			v.Codecs = append(v.Codecs, text)
-			if t.Codec.IsVideo() {
-				v.Width, v.Height = t.Format.Width, t.Format.Height
-				v.FrameRate = p.rateLocked(t)
-			}
 		}
-		v.Bandwidth, v.AverageBandwidth = p.bandwidthLocked(r)
-		m.Variants = append(m.Variants, v)
+		if len(tracks) > 0 { // there may be no sound
+			m.Variants = append(m.Variants, v)
+		}
 	}
 	return m.Append(nil)
+}
+
+// variant gives what a rendition is like now, and its tracks.
+func (p *playlist) variant(r rendition) (v m3u8.Variant, tracks []*media.Track) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.inits[len(p.inits)-1].tracks {
+		switch {
+		case !t.Codec.IsVideo():
+		case r == alone:
+			continue
+		default:
+			v.Width, v.Height, v.FrameRate = t.Format.Width, t.Format.Height, p.rateLocked(t)
+		}
+		tracks = append(tracks, t)
+	}
+	v.Bandwidth, v.AverageBandwidth = p.bandwidthLocked(r)
+	return v, tracks
 }
 
 // headroom is how much larger than the largest so far a segment may become, before BANDWIDTH is less than true.

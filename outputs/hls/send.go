@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -108,9 +109,13 @@ func (found *resource) countStates(of rendition, v *overlay.View, to exchange) {
 // countRanges counts the newest state when a playlist first shows it.
 func (p *playlist) countRanges(v *overlay.View, carried *outputs.Carried) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n := len(p.states); n > 0 {
-		newest := p.states[n-1]
-		carried.Once(outputs.CarriesRange, newest.state.Stream, newest.state.Seq, len(newest.copy.Begin(v)))
+	n := len(p.states)
+	var newest showing
+	if n > 0 {
+		newest = p.states[n-1]
+	}
+	p.mu.Unlock()
+	if n > 0 {
+		carried.Once(outputs.CarriesRange, newest.state.Stream, newest.state.Seq, base64.RawURLEncoding.DecodedLen(len(newest.text(v))))
 	}
 }

@@ -134,7 +134,7 @@ func (s *Server) serveMedia(ctx context.Context, w http.ResponseWriter, r *http.
 	if err != nil {
 		return err
 	}
-	defer m.list.leave(found)
+	defer found.leave()
 	found.countStates(of, v, to)
 	s.sendMedia(w, r, m, found, of, to)
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/simulcart/simulcart/media"
@@ -13,33 +14,31 @@ import (
 const memoryTime = time.Minute
 
 // spool is a file with the media of one segment. It has no name, so that nothing is left behind where the system can do that, and is
-// closed when the segment is forgotten and nobody reads it. The playlist's lock guards it.
+// closed when the segment is forgotten and nobody reads it.
 type spool struct {
-	file    *os.File
-	readers int
-	gone    bool
+	file  *os.File
+	users atomic.Int64 // the playlist, and those who read
 }
 
-func (s *spool) enter() { s.readers++ }
+func newSpool(f *os.File) *spool {
+	s := &spool{file: f}
+	s.enter()
+	return s
+}
+
+// enter is for the playlist, and for who holds its lock while the segment is there.
+func (s *spool) enter() { s.users.Add(1) }
 
 func (s *spool) leave() {
-	s.readers--
-	s.closeUnused()
-}
-
-func (s *spool) closeUnused() {
-	if s.gone && s.readers == 0 {
-		_ = s.file.Close()
-		_ = os.Remove(s.file.Name()) // where it could not be removed while it was open
+	if s.users.Add(-1) == 0 {
+		discard(s.file)
 	}
 }
 
-// release forgets the segment's media.
-func (g *segment) release() {
-	if g.file != nil {
-		g.file.gone = true
-		g.file.closeUnused()
-	}
+// discard closes a file, and removes it where it could not be removed while it was open.
+func discard(f *os.File) {
+	_ = f.Close()
+	_ = os.Remove(f.Name())
 }
 
 // spool moves segments to disk as they grow old, until ctx ends. One that cannot be written stays in memory, up to the bound.
@@ -51,6 +50,7 @@ func (m *muxer) spool(ctx context.Context) {
 			return
 		}
 		if err := m.list.move(g, m.options.Folder); err != nil {
+			m.list.failed()
 			if time.Since(said) > time.Minute {
 				said = time.Now()
 				m.log.Warn("old segments stay in memory, and the list may become shorter than its window", "err", err)
@@ -62,6 +62,13 @@ func (m *muxer) spool(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// failed counts a segment that could not be written.
+func (p *playlist) failed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.unwritten++
 }
 
 // agedLocked gives the oldest segment that is to leave memory; nil where there is none.
@@ -79,12 +86,35 @@ func (p *playlist) agedLocked() *segment {
 }
 
 // move writes a segment's media to a file, and lets go of the memory. Only this changes parts of closed segments.
-func (p *playlist) move(g *segment, folder string) (err error) {
+func (p *playlist) move(g *segment, folder string) error {
 	f, err := os.CreateTemp(folder, "simulcart-hls-*")
 	if err != nil {
 		return fmt.Errorf("keep segment %d: %w", g.number, err)
 	}
-	_ = os.Remove(f.Name()) // the open file is enough; where it is not, closeUnused does it
+	_ = os.Remove(f.Name()) // the open file is enough; where it is not, discard does it
+	moved, err := g.write(f)
+	if err != nil {
+		discard(f)
+		return fmt.Errorf("keep segment %d: %w", g.number, err)
+	}
+	file := newSpool(f)
+	p.mu.Lock()
+	is := p.findLocked(g.number) == g
+	if is {
+		for i, one := range g.parts {
+			one.bodies = moved[i]
+		}
+		g.file, g.memory = file, 0
+	}
+	p.mu.Unlock()
+	if !is { // it was forgotten meanwhile
+		file.leave()
+	}
+	return nil
+}
+
+// write writes the media of all parts to a file, and gives them as they are there.
+func (g *segment) write(f *os.File) ([][variants]body, error) {
 	moved := make([][variants]body, len(g.parts))
 	offset := int64(0)
 	for i, one := range g.parts {
@@ -95,22 +125,11 @@ func (p *playlist) move(g *segment, folder string) (err error) {
 			}
 			n, err := f.Write(one.bodies[v].data)
 			if err != nil {
-				_ = f.Close()
-				_ = os.Remove(f.Name())
-				return fmt.Errorf("keep segment %d: %w", g.number, err)
+				return nil, err
 			}
 			moved[i][v] = body{file: f, offset: offset, size: int64(n)}
 			offset += int64(n)
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, one := range g.parts {
-		one.bodies = moved[i]
-	}
-	g.file, g.memory = &spool{file: f}, 0
-	if p.findLocked(g.number) != g { // forgotten meanwhile
-		g.release()
-	}
-	return nil
+	return moved, nil
 }
