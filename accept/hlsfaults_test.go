@@ -224,10 +224,12 @@ func (g *gateway) farFuture(t *testing.T, s stream, times int) {
 	figure(t, "far_future_refused_p99", quantile(took, 0.99).Seconds()*1000, "ms")
 }
 
-// hold asks for the segment after the next so often at once; each is answered when that is there, and one more than the limit is refused.
+// hold asks for the segment after the next so often at once, from an address of its own; each is answered when that is there, and more
+// than the limit are refused.
 func (g *gateway) hold(t *testing.T, s stream, requests int) {
 	p := newSipper(t, g.hlsURL(s, ""))
-	p.client.Transport = &http.Transport{MaxIdleConnsPerHost: requests}
+	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	p.client.Transport = &http.Transport{MaxIdleConnsPerHost: requests, DialContext: from.DialContext}
 	next := p.list(t).Next()
 	counts := make(map[int]*atomic.Int64)
 	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable, http.StatusTooManyRequests} {
