@@ -27,6 +27,7 @@ type Follower struct {
 	first   map[string]time.Time // when a segment was listed first, by URI
 	listed  map[string]bool      // first parts of segments, in the newest version of ByPart
 	longest time.Duration        // of the playlists so far
+	target  time.Duration
 	jobs    sync.WaitGroup       // fetches
 }
 
@@ -140,6 +141,7 @@ func (q Query) string(behind string) string {
 func (f *Follower) fetchAll(ctx context.Context, p *Playlist) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.target = p.Target
 	if p.Skipped == 0 {
 		f.longest = max(f.longest, p.Length())
 	}
@@ -174,6 +176,10 @@ func (f *Follower) fetchLocked(ctx context.Context, uri string, hinted bool) {
 		b.Answered = time.Now()
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		if hinted && b.Status == http.StatusServiceUnavailable && b.Answered.Sub(b.Asked) > 3*f.target-f.Slack {
+			f.asked[uri] = false // nothing came for as long as the server holds requests: it is asked for again
+			return
+		}
 		f.rec.Bodies[uri] = &b
 	})
 }

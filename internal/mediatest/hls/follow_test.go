@@ -56,6 +56,25 @@ func TestFollow(t *testing.T) {
 	})
 }
 
+// A hinted part for which a server holds a request in vain is asked for again.
+func TestFollowAsksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := 0
+		r := follow(t, &origin{spoil: func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, "/9.2.m4s") || refused > 0 {
+				return false
+			}
+			refused++
+			time.Sleep(3 * time.Second)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}})
+		if b := r.Bodies["9.2.m4s"]; refused != 1 || b == nil || b.Status != http.StatusOK {
+			t.Errorf("refused %d times, then %+v", refused, b)
+		}
+	})
+}
+
 // What a server does wrong over time is found too.
 func TestFollowFinds(t *testing.T) {
 	for name, tt := range map[string]struct {
