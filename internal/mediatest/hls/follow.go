@@ -28,7 +28,7 @@ type Follower struct {
 	listed  map[string]bool      // first parts of segments, in the newest version of ByPart
 	longest time.Duration        // of the playlists so far
 	target  time.Duration
-	jobs    sync.WaitGroup       // fetches
+	jobs    sync.WaitGroup // fetches
 }
 
 // Follow records until ctx ends or the playlist does, and gives the recording when all fetches are done. What the draft wants to stay
