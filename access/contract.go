@@ -108,6 +108,7 @@ type Pass struct {
 	registry *Registry
 	who      Principal
 	what     Object
+	expires  time.Time   // zero: never
 	timer    *time.Timer // nil: it does not expire
 	done     chan struct{}
 }
@@ -136,29 +137,42 @@ func (r *Registry) Open(p Principal, o Object) (*Pass, error) {
 		return nil, err
 	}
 	pass := &Pass{registry: r, who: p, what: o, done: make(chan struct{})}
-	expires := p.link.expires
 	if c := r.contracts[p.Partner]; c != nil {
 		if c.MaxConnections > 0 && r.used[p.Partner] >= c.MaxConnections {
 			r.refuseLocked(p, o, CauseFull)
 			return nil, fmt.Errorf("%w: %d", ErrFull, c.MaxConnections)
 		}
-		expires = c.Expires
 		if r.used == nil {
 			r.used = make(map[string]int)
 		}
 		r.used[p.Partner]++
 	}
-	if !p.until.IsZero() && (expires.IsZero() || p.until.Before(expires)) {
-		expires = p.until
-	}
-	if !expires.IsZero() {
-		pass.timer = time.AfterFunc(expires.Sub(now), r.review)
-	}
+	pass.armLocked(now)
 	if r.passes == nil {
 		r.passes = make(map[*Pass]bool)
 	}
 	r.passes[pass] = true
 	return pass, nil
+}
+
+// armLocked has the pass reviewed when its right expires, as that is now.
+func (p *Pass) armLocked(now time.Time) {
+	expires := p.who.link.expires
+	if c := p.registry.contracts[p.who.Partner]; c != nil {
+		expires = c.Expires
+	}
+	if until := p.who.until; !until.IsZero() && (expires.IsZero() || until.Before(expires)) {
+		expires = until
+	}
+	switch {
+	case expires.Equal(p.expires):
+		return
+	case p.timer != nil:
+		p.timer.Stop()
+	}
+	if p.timer, p.expires = nil, expires; !expires.IsZero() {
+		p.timer = time.AfterFunc(expires.Sub(now), p.registry.review)
+	}
 }
 
 // Partner is whose contract it is; "" for links, keys and public streams.
@@ -203,7 +217,9 @@ func (r *Registry) reviewLocked() {
 		if r.authorizeLocked(p.who, Play, p.what, now) != nil {
 			p.closeLocked()
 			close(p.done)
+			continue
 		}
+		p.armLocked(now)
 	}
 }
 

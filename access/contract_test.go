@@ -105,6 +105,23 @@ func TestPassEnds(t *testing.T) {
 		{"another view of time", func(*Registry) { time.Sleep(59 * time.Minute) }, false},
 		{"expires", func(*Registry) { time.Sleep(time.Hour) }, true},
 		{"expired now", func(r *Registry) { r.SetContracts([]Contract{with(func(c *Contract) { c.Expires = time.Now() })}) }, true},
+		{"expires sooner", func(r *Registry) {
+			r.SetContracts([]Contract{with(func(c *Contract) { c.Expires = time.Now().Add(time.Minute) })})
+			time.Sleep(time.Minute)
+		}, true},
+		{"expires later", func(r *Registry) {
+			r.SetContracts([]Contract{with(func(c *Contract) { c.Expires = time.Now().Add(3 * time.Hour) })})
+			time.Sleep(2 * time.Hour)
+		}, false},
+		{"expires no more", func(r *Registry) {
+			r.SetContracts([]Contract{with(func(c *Contract) { c.Expires = time.Time{} })})
+			time.Sleep(2 * time.Hour)
+		}, false},
+		{"expires now", func(r *Registry) {
+			r.SetContracts([]Contract{with(func(c *Contract) { c.Expires = time.Time{} })})
+			r.SetContracts([]Contract{with(func(c *Contract) { c.Expires = time.Now().Add(time.Second) })})
+			time.Sleep(time.Second)
+		}, true},
 		{"gone", func(r *Registry) { r.SetContracts(nil) }, true},
 		{"another token", func(r *Registry) {
 			r.SetContracts([]Contract{with(func(c *Contract) { c.Digest = DigestOf("new") })})

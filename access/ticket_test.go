@@ -105,3 +105,25 @@ func TestTickets(t *testing.T) {
 		}
 	})
 }
+
+// Who comes with a later ticket is who she was; who comes by another right is not.
+func TestHolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &Registry{}
+		r.Replace(map[string]Grant{"maria": {Key: DigestOf("maria-key")}})
+		r.SetContracts([]Contract{{Partner: "tsl", Digest: DigestOf("tsl-token"), Streams: []string{"maria"}, Protocols: []Protocol{HLS}}})
+		maria := Object{"maria", HLS}
+		holder := func(secret string) Principal {
+			who, _, ok := r.OpenTicket(r.NewTicket(r.IdentifyViewer(secret), maria, "v1"), maria)
+			if !ok {
+				t.Fatalf("the ticket of %s is none", secret)
+			}
+			return who.Holder()
+		}
+		partner, key := holder("tsl-token"), holder("maria-key")
+		time.Sleep(3 * time.Hour)
+		if holder("tsl-token") != partner || holder("maria-key") != key || key == partner {
+			t.Error("holders are not told apart by their right alone")
+		}
+	})
+}
