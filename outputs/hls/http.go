@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/overlay"
 )
 
 const (
@@ -21,6 +22,7 @@ const (
 	firstWait   = 12 * time.Second // for the first segment of a stream, at most
 	retryAfter  = "2"              // seconds, where the stream is not there yet
 	answerTime  = 30 * time.Second // for the sending of one answer
+	refusalTime = 5 * time.Second  // for the sending of an error
 	aheadAtMost = 2                // segments that a blocking request may be ahead
 )
 
@@ -73,52 +75,29 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, stream, "index", err)
 		return
 	}
-	partner := asked.Partner
-	feed, known := s.Feed(stream, partner)
+	feed, known := s.Feed(stream, asked.Partner)
 	if !known {
 		s.refuse(w, stream, "index", errNotLive)
 		return
 	}
 	ticket := s.Registry.NewTicket(asked, o, s.viewID(feed.View))
 	who, _, _ := s.Registry.OpenTicket(ticket, o)
-	ctx, v, leave, err := s.enter(w, r, who, stream)
+	ctx, v, q, err := s.enter(w, r, who, stream)
 	if err != nil {
 		s.refuse(w, stream, "index", err)
 		return
 	}
-	defer leave()
-	m, err := s.live(ctx, stream, v)
+	defer s.leave(v, q)
+	a, err := s.index(ctx, stream, ticket, v)
 	if err != nil {
 		s.refuse(w, stream, "index", err)
 		return
 	}
-	of := []rendition{whole}
-	if s.Options.AudioOnly {
-		of = append(of, alone)
-	}
-	text, err := m.list.multivariant(fmt.Sprintf("%s/%d", ticket, m.reader.Session()), of)
-	if err != nil {
-		s.refuse(w, stream, "index", err)
-		return
-	}
-	a, err := newAnswer(text)
-	if err != nil {
-		s.refuse(w, stream, "index", err)
-		return
-	}
-	s.sendText(w, r, a, "private, no-cache", exchange{stream, "index", v})
+	s.sendText(w, r, a, "private, no-cache", exchange{stream, "index", v, q})
 }
 
-// secretOf gives the secret that a request shows.
-func secretOf(r *http.Request) string {
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return token
-	}
-	return r.URL.Query().Get("token")
-}
-
-// live gives the muxer of a stream's session once it has a playlist.
-func (s *Server) live(ctx context.Context, name string, v *viewer) (*muxer, error) {
+// index gives the multivariant playlist of a stream, once there is something to play, for who holds a ticket.
+func (s *Server) index(ctx context.Context, name, ticket string, v *viewer) (*answer, error) {
 	stream, live := s.Stream(name)
 	if !live {
 		return nil, errNotLive
@@ -127,22 +106,50 @@ func (s *Server) live(ctx context.Context, name string, v *viewer) (*muxer, erro
 	if err != nil {
 		return nil, err
 	}
-	m.touch()
-	ctx, free, err := s.hold(ctx, name, v)
+	if err := s.awaitReady(ctx, m, v); err != nil {
+		return nil, err
+	}
+	if err := m.trouble(); err != nil {
+		return nil, err
+	}
+	of := []rendition{whole}
+	if s.Options.AudioOnly {
+		of = append(of, alone)
+	}
+	text, err := m.list.multivariant(fmt.Sprintf("%s/%d", ticket, m.key.number), of)
 	if err != nil {
 		return nil, err
 	}
-	defer free()
-	late := time.NewTimer(firstWait)
-	defer late.Stop()
-	select {
-	case <-m.ready:
-		return m, m.fault
-	case <-late.C:
-		return nil, errNotYet
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	return newAnswer(text)
+}
+
+// secretOf gives the secret that a request shows.
+func secretOf(r *http.Request) string {
+	if scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "bearer") {
+		return strings.TrimSpace(secret)
 	}
+	return r.URL.Query().Get("token")
+}
+
+// awaitReady waits until a muxer has a playlist, or is known to have none.
+func (s *Server) awaitReady(ctx context.Context, m *muxer, v *viewer) error {
+	if !m.isReady() {
+		held, free, err := s.hold(ctx, m.key.stream, v)
+		if err != nil {
+			return err
+		}
+		defer free()
+		late := time.NewTimer(firstWait)
+		defer late.Stop()
+		select {
+		case <-m.ready:
+		case <-late.C:
+			return errNotYet
+		case <-held.Done():
+			return context.Cause(held)
+		}
+	}
+	return nil
 }
 
 var (
@@ -160,6 +167,7 @@ var fileName = regexp.MustCompile(`^(` + alonePrefix + `)?(?:init([0-9]{1,6})\.m
 type exchange struct {
 	stream, resource string
 	viewer           *viewer
+	request          *request
 }
 
 // serveFile answers with what a multivariant playlist has led to.
@@ -173,35 +181,38 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	if ok && !known {
 		ok = false
 	}
-	ctx, v, leave, err := s.enter(w, r, who, stream)
-	if err == nil && !ok { // a public stream, but an address that is none
-		leave()
-		err = errGone
-	}
+	ctx, v, q, err := s.enter(w, r, who, stream)
 	if err != nil {
 		s.refuse(w, stream, resourceOf(file), err)
 		return
 	}
-	defer leave()
+	defer s.leave(v, q)
 	number, err := strconv.ParseUint(r.PathValue("session"), 10, 64)
 	m := s.known(stream, number)
-	if err != nil || m == nil {
+	if err != nil || m == nil || !ok { // a public stream may be asked for with an address that is none
 		s.refuse(w, stream, resourceOf(file), errGone)
 		return
 	}
-	m.touch()
-	to := exchange{stream, resourceOf(file), v}
+	if err := s.serve(ctx, w, r, m, file, view, exchange{stream, resourceOf(file), v, q}); err != nil {
+		s.refuse(w, stream, resourceOf(file), err)
+	}
+}
+
+// serve answers with what a session has of a name.
+func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, m *muxer, file string, view *overlay.View, to exchange) error {
+	if err := s.awaitReady(ctx, m, to.viewer); err != nil {
+		return err
+	}
+	if err := m.trouble(); err != nil && m.list.isEmpty() { // else who watches may see the end
+		return err
+	}
 	switch {
 	case file == wholeList:
-		err = s.serveList(ctx, w, r, m, whole, view, to)
+		return s.serveList(ctx, w, r, m, whole, view, to)
 	case file == aloneList && s.Options.AudioOnly:
-		err = s.serveList(ctx, w, r, m, alone, view, to)
-	default:
-		err = s.serveMedia(ctx, w, r, m, file, view, to)
+		return s.serveList(ctx, w, r, m, alone, view, to)
 	}
-	if err != nil {
-		s.refuse(w, stream, to.resource, err)
-	}
+	return s.serveMedia(ctx, w, r, m, file, view, to)
 }
 
 // resourceOf names what is asked for, for the counts.
@@ -234,7 +245,7 @@ func (s *Server) refuse(w http.ResponseWriter, stream, resource string, err erro
 			status = http.StatusUnauthorized
 			w.Header().Set("WWW-Authenticate", `Bearer realm="simulcart"`)
 		}
-	case errors.Is(err, access.ErrFull), errors.Is(err, errCrowded):
+	case errors.Is(err, access.ErrFull):
 		status, text = http.StatusTooManyRequests, "All connections of the contract are in use. One that asks for nothing for 30 s becomes free."
 		w.Header().Set("Retry-After", "30")
 	case errors.Is(err, errNotLive):
@@ -244,11 +255,12 @@ func (s *Server) refuse(w http.ResponseWriter, stream, resource string, err erro
 		status, text = http.StatusNotFound, "This is not here any more, or will never be. Load index.m3u8 again."
 	case errors.Is(err, errAhead), errors.Is(err, errQuery):
 		status, text = http.StatusBadRequest, "The playlist request cannot be answered: "+err.Error()+"."
-	case errors.Is(err, errNotYet), errors.Is(err, errStill), errors.Is(err, errHeld):
+	case errors.Is(err, errNotYet), errors.Is(err, errStill), errors.Is(err, errHeld), errors.Is(err, errCrowded), errors.Is(err, errStopping):
 		status, text = http.StatusServiceUnavailable, "Not yet: "+err.Error()+". Try again in a moment."
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	s.count(exchange{stream: stream, resource: resource}, status, 0, 0)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(refusalTime)) // it may have run out: that of what was broken off
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, text, status)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/simulcart/simulcart/media"
@@ -25,25 +26,26 @@ const (
 
 // muxer makes the segments of one session, for all who pull it.
 type muxer struct {
+	key     session
 	stream  *relay.Stream
 	reader  *relay.Reader
 	options Options
 	log     *slog.Logger
 	list    *playlist
 	packer  packer
-	ready   chan struct{} // closed when there is a playlist, or never will be
-	fault   error         // why there is none; set before ready is closed
-
-	mu   sync.Mutex
-	used time.Time // when somebody last asked for something
+	ready   chan struct{}         // closed when there is a playlist, or never will be
+	fault   atomic.Pointer[error] // why there are no segments, or no more; set before ready is closed
+	used    atomic.Int64          // when somebody last asked for something, from begun
+	begun   time.Time
 }
 
 // newMuxer makes the muxer of the session that a stream has now.
 func newMuxer(s *relay.Stream, o Options, log *slog.Logger) *muxer {
 	m := &muxer{
-		stream: s, reader: s.SubscribeOldest(Output, patience), options: o, log: log.With("stream", s.Name()), used: time.Now(),
+		stream: s, reader: s.SubscribeOldest(Output, patience), options: o, log: log.With("stream", s.Name()), begun: time.Now(),
 		ready: make(chan struct{}), list: newPlaylist(o.Window, o.Memory),
 	}
+	m.key = session{s.Name(), m.reader.Session()}
 	m.packer = packer{list: m.list, alone: o.AudioOnly}
 	return m
 }
@@ -60,14 +62,25 @@ func (m *muxer) Run(ctx context.Context) error {
 	if ctx.Err() != nil || errors.Is(err, relay.ErrEnded) || errors.Is(err, relay.ErrClosed) {
 		err = nil
 	}
+	switch {
+	case err != nil:
+		m.fault.Store(&err)
+	case !m.isReady():
+		m.fault.Store(&errNotLive)
+	}
 	if !m.isReady() {
-		if m.fault = err; err == nil {
-			m.fault = errNotLive
-		}
 		close(m.ready)
 	}
 	if err != nil {
 		return fmt.Errorf("make segments: %w", err)
+	}
+	return nil
+}
+
+// trouble says why there are no segments, or no more; nil where there are, or where the session has ended as it should.
+func (m *muxer) trouble() error {
+	if fault := m.fault.Load(); fault != nil {
+		return *fault
 	}
 	return nil
 }
@@ -103,7 +116,7 @@ func (m *muxer) run(ctx context.Context, beside *sync.WaitGroup) error {
 			if sg != nil {
 				sg.end()
 			}
-			return errors.Join(fault, err)
+			return cmp.Or(fault, err)
 		}
 		first := m.reader.First()
 		if skipped > 0 && sg != nil {
@@ -177,15 +190,7 @@ func (m *muxer) wall() time.Time {
 }
 
 // touch notes that somebody uses the segments.
-func (m *muxer) touch() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.used = time.Now()
-}
+func (m *muxer) touch() { m.used.Store(int64(time.Since(m.begun))) }
 
 // idle is how long nobody has.
-func (m *muxer) idle() time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return time.Since(m.used)
-}
+func (m *muxer) idle() time.Duration { return time.Since(m.begun) - time.Duration(m.used.Load()) }

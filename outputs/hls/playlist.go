@@ -74,6 +74,7 @@ type playlist struct {
 	states      showings
 	independent bool // each segment so far could be decoded without the others
 	ended       bool
+	forgotten   bool      // nothing is taken any more
 	published   time.Time // when the newest part came
 	rendered    map[rendering]func() (*answer, error)
 	counts      packaged
@@ -154,6 +155,9 @@ func (p *playlist) add(from *piece, made *part) {
 func (p *playlist) list(from *piece, made *part, events int64) (left []*spool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.forgotten {
+		return nil
+	}
 	g := p.newestLocked()
 	if g == nil || g.closed {
 		g = p.openLocked(from)
@@ -316,11 +320,17 @@ func (p *playlist) isPlayable() bool {
 	return closed > 0 && (closed >= 3*target-media.Time(time.Second)/2 || length > media.Time(firstWait)*3/4)
 }
 
+func (p *playlist) isEmpty() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.segments) == 0
+}
+
 // forget lets go of all segments, and gives what was counted.
 func (p *playlist) forget() packaged {
 	p.mu.Lock()
 	gone, counts := p.segments, p.counts
-	p.segments, p.first, p.states, p.ended = nil, 0, nil, true
+	p.segments, p.first, p.states, p.ended, p.forgotten = nil, 0, nil, true, true
 	p.changeLocked()
 	p.mu.Unlock()
 	for _, g := range gone {

@@ -113,7 +113,7 @@ func withStates(frames []*media.Frame, every int) []*media.Frame {
 	return all
 }
 
-// An independent checker finds no fault with any version of the playlists of streams of 50 s and more, nor with the media.
+// An independent checker finds no fault with any version of the playlists of streams of half a minute and more, nor with the media.
 func TestPlaylistByTheDraft(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -123,15 +123,15 @@ func TestPlaylistByTheDraft(t *testing.T) {
 		edits  []edit
 		except []hls.Rule
 	}{
-		{"30 pictures a second", source{video: picture, audio: sound}, 20 * time.Second, 50, nil, nil},
-		{"in milliseconds, reordered", source{video: picture, audio: soundCD, rounded: true, reorder: true, step: 33366667, group: 60}, 20 * time.Second, 50, nil, nil},
-		{"long groups", source{video: picture, audio: sound, group: 250}, 20 * time.Second, 50, nil, nil},
-		{"a short window", source{video: picture, audio: sound}, 10 * time.Second, 60, nil, nil},
-		{"sound alone", source{audio: sound}, 20 * time.Second, 50, nil, nil},
-		{"no key frames", source{video: picture, audio: sound, group: -1}, 20 * time.Second, 50, nil, nil},
-		{"changes", source{video: picture, audio: sound}, 20 * time.Second, 90, []edit{
-			retrack(picture, larger, ms(13000)), retrack(larger, picture, ms(27500)), retrack(sound, soundCD, ms(27500)), without(ms(41000), ms(44000), picture),
-			without(ms(50000), ms(57000), sound), without(ms(50000), ms(57000), soundCD), postpone(ms(70000), ms(9000), picture, sound, soundCD),
+		{"30 pictures a second", source{video: picture, audio: sound}, 14 * time.Second, 32, nil, nil},
+		{"in milliseconds, reordered", source{video: picture, audio: soundCD, rounded: true, reorder: true, step: 33366667, group: 60}, 14 * time.Second, 32, nil, nil},
+		{"long groups", source{video: picture, audio: sound, group: 250}, 14 * time.Second, 32, nil, nil},
+		{"a short window", source{video: picture, audio: sound}, 10 * time.Second, 30, nil, nil},
+		{"sound alone", source{audio: sound}, 14 * time.Second, 32, nil, nil},
+		{"no key frames", source{video: picture, audio: sound, group: -1}, 14 * time.Second, 32, nil, nil},
+		{"changes", source{video: picture, audio: sound}, 14 * time.Second, 50, []edit{
+			retrack(picture, larger, ms(8000)), retrack(larger, picture, ms(13500)), retrack(sound, soundCD, ms(13500)), without(ms(18000), ms(21000), picture),
+			without(ms(24000), ms(31000), soundCD), postpone(ms(36000), ms(9000), picture, sound, soundCD),
 		}, nil},
 	}
 	for _, tt := range tests {
@@ -146,6 +146,9 @@ func TestPlaylistByTheDraft(t *testing.T) {
 			made := pressWith(t, withStates(frames, 77), Options{AudioOnly: true})
 			made.check(t)
 			for _, of := range []rendition{whole, alone} {
+				if of == alone && tt.source.video == nil {
+					continue
+				}
 				r := recorderOf(made.as, tt.window)
 				r.alone, r.of, r.reports = true, of, []rendition{whole, alone}
 				r.follow(made.pieces)

@@ -115,14 +115,14 @@ func TestManyRanges(t *testing.T) {
 // A dropped state is counted, and its range does not come back.
 func TestRangesAreCounted(t *testing.T) {
 	var frames []*media.Frame
-	for i, f := range (source{video: picture, step: ms(20), group: 100, size: 9}).until(seconds(14)) {
+	for i, f := range (source{video: picture, step: ms(20), group: 100, size: 9}).until(seconds(12)) {
 		frames = append(frames, stateOf(int64(i+1), f.PTS, f), f)
 	}
 	made := press(t, frames)
 	r := recorderOf(made.as, 30*time.Second)
 	r.follow(made.pieces)
-	if n := r.list.counts.ranges; n != 700-mostRanges {
-		t.Errorf("%d are counted, want %d", n, 700-mostRanges)
+	if n := r.list.counts.ranges; n != 600-mostRanges {
+		t.Errorf("%d are counted, want %d", n, 600-mostRanges)
 	}
 	for i, f := range r.check(hls.RangeGone) {
 		if t.Error(f); i > 10 {

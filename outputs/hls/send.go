@@ -19,12 +19,12 @@ func (s *Server) sendText(w http.ResponseWriter, r *http.Request, a *answer, cac
 	head.Set("Cache-Control", cache)
 	head.Add("Vary", "Accept-Encoding")
 	text := a.plain
-	if acceptsGzip(r.Header.Get("Accept-Encoding")) {
+	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		head.Set("Content-Encoding", "gzip")
 		text = a.gzipped
 	}
 	head.Set("Content-Length", strconv.Itoa(len(text)))
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // a transport without deadlines needs none
+	to.request.allow(answerTime)
 	if r.Method == http.MethodHead {
 		s.count(to, http.StatusOK, 0, 0)
 		return
@@ -33,18 +33,22 @@ func (s *Server) sendText(w http.ResponseWriter, r *http.Request, a *answer, cac
 	s.count(to, http.StatusOK, int64(n), 0)
 }
 
-// acceptsGzip reads Accept-Encoding (RFC 9110 §12.5.3).
-func acceptsGzip(header string) bool {
-	for _, one := range strings.Split(header, ",") {
-		coding, quality, _ := strings.Cut(strings.TrimSpace(one), ";")
-		if coding = strings.TrimSpace(coding); coding != "gzip" && coding != "*" {
+// acceptsGzip reads Accept-Encoding (RFC 9110 §12.5.3): what is said of gzip holds before what is said of all others.
+func acceptsGzip(header []string) bool {
+	accepted := false
+	for one := range strings.SplitSeq(strings.Join(header, ","), ",") {
+		coding, quality, _ := strings.Cut(one, ";")
+		coding = strings.ToLower(strings.TrimSpace(coding))
+		if coding != "gzip" && coding != "x-gzip" && coding != "*" {
 			continue
 		}
-		value, told := strings.CutPrefix(strings.ReplaceAll(quality, " ", ""), "q=")
+		value, told := strings.CutPrefix(strings.ToLower(strings.TrimSpace(quality)), "q=")
 		q, err := strconv.ParseFloat(value, 64)
-		return !told || err == nil && q > 0
+		if accepted = !told || err == nil && q > 0; coding != "*" {
+			return accepted
+		}
 	}
-	return false
+	return accepted
 }
 
 // sendMedia sends what never changes.
@@ -55,7 +59,7 @@ func (s *Server) sendMedia(w http.ResponseWriter, r *http.Request, m *muxer, fou
 		head.Set("Content-Type", soundType)
 	}
 	head.Set("Cache-Control", fmt.Sprintf("public, max-age=%d, immutable", int(m.options.Window.Seconds())+60))
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // a transport without deadlines needs none
+	to.request.allow(answerTime)
 	if r.Header.Get("Range") != "" {
 		counted := &counter{ResponseWriter: w}
 		http.ServeContent(counted, r, "", time.Time{}, &found.bodies)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -32,8 +33,10 @@ const (
 )
 
 var (
-	errNotLive = errors.New("the stream is not live")
-	errCrowded = errors.New("too many viewers")
+	errNotLive  = errors.New("the stream is not live")
+	errCrowded  = errors.New("the server has as many viewers as it can count")
+	errRevoked  = fmt.Errorf("the right is gone: %w", access.ErrDenied)
+	errStopping = errors.New("the server is stopping")
 )
 
 // Options say how segments are made and served. Zero fields mean the defaults.
@@ -81,7 +84,7 @@ type Server struct {
 	Log      *slog.Logger
 
 	mu      sync.Mutex
-	running *running // nil: Run does not run
+	spawn   func(func(ctx context.Context)) // runs something until Run ends; nil: it does not run
 	muxers  map[session]*muxer
 	viewers map[viewerKey]*viewer
 	views   map[string]*overlay.View // by the name in tickets
@@ -90,115 +93,45 @@ type Server struct {
 	totals  map[string]packaged      // of sessions that are forgotten, by stream
 }
 
-// session is one publish of a stream.
-type session struct {
-	stream string
-	number uint64
-}
-
-// running is what Run owns.
-type running struct {
-	spawn func(func(ctx context.Context))
-}
-
 // Run makes segments for those who ask, and for all streams where that is wanted, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	defer all.Wait()
 	s.mu.Lock()
-	s.running = &running{spawn: func(f func(ctx context.Context)) { all.Go(func() { f(ctx) }) }}
+	s.spawn = func(f func(ctx context.Context)) { all.Go(func() { f(ctx) }) }
 	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.running = nil
-		s.mu.Unlock()
-		s.dismiss(func(*viewer) bool { return true })
-	}()
 	tick := time.NewTicker(sweepEach)
 	defer tick.Stop()
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-tick.C:
 			s.sweep()
 		}
 	}
+	s.mu.Lock()
+	s.spawn = nil
+	s.mu.Unlock()
+	s.dismiss(errStopping, func(*viewer) bool { return true })
+	all.Wait()
+	s.forget(func(*muxer) bool { return true })
+	return nil
 }
 
 // sweep ends what is over.
 func (s *Server) sweep() {
-	s.dismiss(func(v *viewer) bool {
-		select {
-		case <-v.pass.Done():
-			return true
-		default:
-			return len(v.writers) == 0 && time.Since(v.used) > viewerIdle
-		}
-	})
+	s.dismiss(errRevoked, (*viewer).isOver)
+	s.dismiss(nil, func(v *viewer) bool { return len(v.requests) == 0 && time.Since(v.used) > viewerIdle })
 	if s.Options.Always && s.Streams != nil {
 		for _, stream := range s.Streams() {
 			if stream.Snapshot().Live {
-				if m, err := s.muxer(stream); err == nil {
-					m.touch()
-				}
+				_, _ = s.muxer(stream) // a session that ends just now has none
 			}
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, m := range s.muxers {
-		if m.idle() > max(idleAfter, 2*time.Duration(m.list.window)) || m.idle() > idleAfter && !m.isOver() {
-			m.reader.Close()
-			delete(s.muxers, key)
-			s.forgetLocked(key.stream, m.list)
-		}
-	}
-}
-
-// forgetLocked keeps the counts of a playlist that is no more.
-func (s *Server) forgetLocked(stream string, list *playlist) {
-	if s.totals == nil {
-		s.totals = make(map[string]packaged)
-	}
-	total := s.totals[stream]
-	total.add(list.forget())
-	s.totals[stream] = total
-}
-
-// muxer gives the muxer of a stream's session, and starts it where there is none.
-func (s *Server) muxer(stream *relay.Stream) (*muxer, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := session{stream.Name(), stream.Snapshot().Session}
-	if m := s.muxers[key]; m != nil {
-		return m, nil
-	}
-	if s.running == nil {
-		return nil, errNotLive
-	}
-	m := newMuxer(stream, s.Options.withDefaults(), s.Log)
-	if number := m.reader.Session(); number != key.number { // another one began just now, or none will
-		m.reader.Close()
-		return nil, errNotLive
-	}
-	if s.muxers == nil {
-		s.muxers = make(map[session]*muxer)
-	}
-	s.muxers[key] = m
-	s.running.spawn(func(ctx context.Context) {
-		if err := m.Run(ctx); err != nil {
-			m.log.Warn("no segments are made", "err", err)
-		}
+	s.forget(func(m *muxer) bool {
+		idle := m.idle()
+		return idle > idleAfter && (idle > 2*time.Duration(m.list.window) || !m.isOver())
 	})
-	return m, nil
-}
-
-// known gives the muxer of a session that somebody was told of.
-func (s *Server) known(stream string, number uint64) *muxer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.muxers[session{stream, number}]
 }
 
 // Handler answers below /hls/.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/simulcart/simulcart/access"
@@ -22,102 +25,182 @@ type viewerKey struct {
 
 // viewer is what counts as a connection: somebody who asks for a stream again and again.
 type viewer struct {
-	pass    *access.Pass
-	feed    Feed
-	used    time.Time
-	writers map[*http.ResponseController]context.CancelFunc // of the requests being answered
+	opened chan struct{} // closed when it is known whether she may
+	fault  error         // why not; set before opened is closed, as pass and feed are
+	pass   *access.Pass
+	feed   Feed
+
+	used     time.Time         // guarded by the server's lock, as requests are
+	requests map[*request]bool // that are being answered
 }
 
-// enter lets a request in, with the right that it comes with. leave is called when it is answered.
-func (s *Server) enter(w http.ResponseWriter, r *http.Request, who access.Principal, stream string) (ctx context.Context, v *viewer, leave func(), err error) {
-	address, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		address = r.RemoteAddr
-	}
-	key := viewerKey{who, stream, address}
-	if v, err = s.viewer(key); err != nil {
-		return nil, nil, nil, err
-	}
-	ctx, cancel := context.WithCancel(r.Context())
-	writer := http.NewResponseController(w)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v.writers[writer] = cancel
-	v.used = time.Now()
-	return ctx, v, func() {
-		cancel()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(v.writers, writer)
-		v.used = time.Now()
-	}, nil
-}
-
-// viewer gives the viewer of a key, and lets her in where she comes anew.
-func (s *Server) viewer(key viewerKey) (*viewer, error) {
-	s.mu.Lock()
-	v, many := s.viewers[key], len(s.viewers) >= mostKnown
-	s.mu.Unlock()
-	switch {
-	case v != nil && !isOver(v.pass):
-		return v, nil
-	case v != nil:
-		s.dismiss(func(one *viewer) bool { return one == v })
-	case many:
-		return nil, errCrowded
-	}
-	pass, err := s.Registry.Open(key.who, access.Object{Stream: key.stream, Over: access.HLS})
-	if err != nil {
-		return nil, err
-	}
-	feed, known := s.Feed(key.stream, pass.Partner())
-	if !known {
-		pass.Close()
-		return nil, errNotLive
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if other := s.viewers[key]; other != nil { // she came with two requests at once
-		pass.Close()
-		return other, nil
-	}
-	v = &viewer{pass: pass, feed: feed, used: time.Now(), writers: make(map[*http.ResponseController]context.CancelFunc)}
-	if s.viewers == nil {
-		s.viewers = make(map[viewerKey]*viewer)
-	}
-	s.viewers[key] = v
-	feed.Served.Enter()
-	return v, nil
-}
-
-func isOver(p *access.Pass) bool {
+// isOver says whether the viewer's right is gone.
+func (v *viewer) isOver() bool {
 	select {
-	case <-p.Done():
+	case <-v.pass.Done():
 		return true
 	default:
 		return false
 	}
 }
 
-// dismiss ends the viewers that are over.
-func (s *Server) dismiss(over func(*viewer) bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, v := range s.viewers {
-		if over(v) {
-			s.endLocked(key, v)
+// isOpen says whether she was let in.
+func (v *viewer) isOpen() bool {
+	select {
+	case <-v.opened:
+		return v.fault == nil
+	default:
+		return false
+	}
+}
+
+// request is one that is being answered.
+type request struct {
+	writer *http.ResponseController
+	cancel context.CancelCauseFunc
+
+	mu   sync.Mutex // of what can be done to the writer, which never waits
+	over bool       // nothing more may be sent
+	done bool       // it was answered: the writer is another's
+}
+
+// allow gives the answer so much time from now on. A transport without deadlines has none that hang.
+func (q *request) allow(d time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.over {
+		_ = q.writer.SetWriteDeadline(time.Now().Add(d))
+	}
+}
+
+// abort breaks off what is being sent, and ends what waits with a cause.
+func (q *request) abort(cause error) {
+	q.mu.Lock()
+	if q.over = true; !q.done {
+		_ = q.writer.SetWriteDeadline(time.Now())
+	}
+	q.mu.Unlock()
+	q.cancel(cause)
+}
+
+// finish says that the answer is out.
+func (q *request) finish() {
+	q.mu.Lock()
+	q.done = true
+	q.mu.Unlock()
+	q.cancel(nil)
+}
+
+// enter lets a request in, with the right that it comes with. leave is called when it is answered.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request, who access.Principal, stream string) (ctx context.Context, v *viewer, q *request, err error) {
+	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		address = r.RemoteAddr
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	q = &request{writer: http.NewResponseController(w), cancel: cancel}
+	for {
+		if v, err = s.viewer(viewerKey{who.Holder(), stream, address}, who); err != nil {
+			cancel(nil)
+			return nil, nil, nil, err
+		}
+		if s.attach(v, q) {
+			return ctx, v, q, nil
 		}
 	}
 }
 
-// endLocked ends a viewer, and breaks off what is being sent.
-func (s *Server) endLocked(key viewerKey, v *viewer) {
+// attach notes a request of a viewer; false where she was dismissed just now.
+func (s *Server) attach(v *viewer, q *request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v.requests == nil {
+		return false
+	}
+	v.requests[q], v.used = true, time.Now()
+	return true
+}
+
+// leave ends a request that was let in.
+func (s *Server) leave(v *viewer, q *request) {
+	q.finish()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(v.requests, q)
+	v.used = time.Now()
+}
+
+// viewer gives the viewer of a key, who comes as somebody with her right, and lets her in where she comes anew.
+func (s *Server) viewer(key viewerKey, who access.Principal) (*viewer, error) {
+	o := access.Object{Stream: key.stream, Over: access.HLS}
+	s.mu.Lock()
+	v, many := s.viewers[key], len(s.viewers) >= mostKnown
+	isNew := v == nil && !many
+	if isNew {
+		v = &viewer{opened: make(chan struct{}), used: time.Now(), requests: make(map[*request]bool)}
+		if s.viewers == nil {
+			s.viewers = make(map[viewerKey]*viewer)
+		}
+		s.viewers[key] = v
+	}
+	s.mu.Unlock()
+	switch {
+	case v == nil:
+		return nil, errCrowded
+	case isNew:
+		s.admit(key, v, who, o)
+		return v, v.fault
+	}
+	<-v.opened
+	switch {
+	case v.fault != nil:
+		return nil, v.fault
+	case v.isOver():
+		s.dismiss(errRevoked, func(one *viewer) bool { return one == v })
+		return s.viewer(key, who)
+	}
+	return v, s.Registry.Admit(who, o) // her ticket may be older than the one that she was let in with
+}
+
+// admit lets a new viewer in, or says why not.
+func (s *Server) admit(key viewerKey, v *viewer, who access.Principal, o access.Object) {
+	defer close(v.opened)
+	if v.pass, v.fault = s.Registry.Open(who, o); v.fault == nil {
+		feed, known := s.Feed(key.stream, v.pass.Partner())
+		if known {
+			v.feed = feed
+			feed.Served.Enter()
+			return
+		}
+		v.pass.Close()
+		v.fault = errNotLive
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.viewers, key)
-	v.pass.Close()
-	v.feed.Served.Leave()
-	for writer, cancel := range v.writers {
-		cancel()
-		_ = writer.SetWriteDeadline(time.Now()) // a transport without deadlines has none that hang
+	v.requests = nil
+}
+
+// dismiss ends the viewers that are over, and breaks off what they are being sent.
+func (s *Server) dismiss(cause error, over func(*viewer) bool) {
+	var gone []*viewer
+	var requests []*request
+	s.mu.Lock()
+	for key, v := range s.viewers {
+		if v.isOpen() && over(v) {
+			gone = append(gone, v)
+			requests = slices.AppendSeq(requests, maps.Keys(v.requests))
+			delete(s.viewers, key)
+			v.requests = nil
+		}
+	}
+	s.mu.Unlock()
+	for _, v := range gone {
+		v.pass.Close()
+		v.feed.Served.Leave()
+	}
+	for _, q := range requests {
+		q.abort(cause)
 	}
 }
 
