@@ -92,17 +92,19 @@ func on(t *testing.T, o Options, test func(r *rig)) {
 		})
 		front := &http.Server{Handler: r.server.Handler(), WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 		serving.Go(func() { _ = front.Serve(&pipes{dials: r.dials, closed: make(chan struct{})}) })
+		defer func() {
+			for _, e := range r.frames {
+				e.stop()
+			}
+			cancel()
+			for _, c := range r.clients {
+				c.CloseIdleConnections()
+			}
+			_ = front.Close()
+			serving.Wait()
+		}()
 		synctest.Wait()
 		test(r)
-		for _, e := range r.frames {
-			e.stop()
-		}
-		cancel()
-		for _, c := range r.clients {
-			c.CloseIdleConnections()
-		}
-		_ = front.Close()
-		serving.Wait()
 	})
 }
 

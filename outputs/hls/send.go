@@ -52,7 +52,7 @@ func acceptsGzip(header []string) bool {
 }
 
 // sendMedia sends what never changes.
-func (s *Server) sendMedia(w http.ResponseWriter, r *http.Request, m *muxer, found *resource, of rendition, to exchange) {
+func (s *Server) sendMedia(w http.ResponseWriter, r *http.Request, m *muxer, found *resource, of rendition, view *overlay.View, to exchange) {
 	head := w.Header()
 	head.Set("Content-Type", mediaType)
 	if of == alone {
@@ -60,20 +60,23 @@ func (s *Server) sendMedia(w http.ResponseWriter, r *http.Request, m *muxer, fou
 	}
 	head.Set("Cache-Control", fmt.Sprintf("public, max-age=%d, immutable", int(m.options.Window.Seconds())+60))
 	to.request.allow(answerTime)
-	if r.Header.Get("Range") != "" {
-		counted := &counter{ResponseWriter: w}
+	counted := &counter{ResponseWriter: w, status: http.StatusOK}
+	switch {
+	case r.Header.Get("Range") != "":
 		http.ServeContent(counted, r, "", time.Time{}, &found.bodies)
-		s.count(to, counted.status, counted.bytes, found.frames)
+	default:
+		head.Set("Accept-Ranges", "bytes")
+		head.Set("Content-Length", strconv.FormatInt(found.length(), 10))
+		if r.Method != http.MethodHead {
+			_, _ = found.WriteTo(counted) // a client that has gone
+		}
+	}
+	if counted.bytes < found.length() { // a look, a piece, or what was broken off
+		s.count(to, counted.status, counted.bytes, 0)
 		return
 	}
-	head.Set("Accept-Ranges", "bytes")
-	head.Set("Content-Length", strconv.FormatInt(found.length(), 10))
-	if r.Method == http.MethodHead {
-		s.count(to, http.StatusOK, 0, 0)
-		return
-	}
-	n, _ := found.WriteTo(w) // a client that has gone
-	s.count(to, http.StatusOK, n, found.frames)
+	s.count(to, counted.status, counted.bytes, found.frames)
+	found.countStates(of, view, to)
 }
 
 // counter counts what is written.

@@ -120,7 +120,7 @@ func (s *Server) serveMedia(ctx context.Context, w http.ResponseWriter, r *http.
 		if data == nil {
 			return errGone
 		}
-		s.sendMedia(w, r, m, &resource{bodies: bodies{list: []body{{data: data}}}}, of, to)
+		s.sendMedia(w, r, m, &resource{bodies: bodies{list: []body{{data: data}}}}, of, v, to)
 		return nil
 	}
 	segment, part := number(name[3]), -1
@@ -135,7 +135,6 @@ func (s *Server) serveMedia(ctx context.Context, w http.ResponseWriter, r *http.
 		return err
 	}
 	defer found.leave()
-	found.countStates(of, v, to)
-	s.sendMedia(w, r, m, found, of, to)
+	s.sendMedia(w, r, m, found, of, v, to)
 	return nil
 }

@@ -49,6 +49,7 @@ func TestRevoked(t *testing.T) {
 				if a := <-held; a.status != 403 || time.Since(began) > time.Second {
 					r.Errorf("what waited: %d %s after %v", a.status, a.body, time.Since(began))
 				}
+				synctest.Wait()
 				_, err = io.Copy(io.Discard, slow.Body)
 				if err == nil || time.Since(began) > time.Second {
 					r.Errorf("the download: %v after %v", err, time.Since(began))
