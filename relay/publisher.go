@@ -16,7 +16,8 @@ type Publisher struct {
 
 	woken []*Reader // room for the readers to wake; used by WriteFrame only
 
-	gone error // why it may not write any more, nil while it may; guarded by stream.mu
+	heeds bool  // wishes for key frames are met; guarded by stream.mu
+	gone  error // why it may not write any more, nil while it may; guarded by stream.mu
 }
 
 // Epoch is the number of this publisher among all that the stream ever had, from 1.
@@ -60,8 +61,14 @@ func (p *Publisher) SetWall(t media.Time, at time.Time) {
 	}
 }
 
-// KeyWanted receives when a reader needs a key frame. Wishes that come faster than they are received are one wish.
-func (p *Publisher) KeyWanted() <-chan struct{} { return p.keyWanted }
+// KeyWanted receives when a reader needs a key frame. Wishes that come faster than they are received are one wish. Who calls it says
+// that the wishes will be met: see [Reader.WantKey].
+func (p *Publisher) KeyWanted() <-chan struct{} {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	p.heeds = true
+	return p.keyWanted
+}
 
 // Leave says that the publisher is gone while the session stays, for it or another one to come back. It is idempotent, and
 // has no effect on the publisher that took over.

@@ -88,21 +88,24 @@ func (r *Reader) Next(ctx context.Context, dst []*media.Frame, maxBytes int) (fs
 // [Derived.At] finds what belongs to them. It rises over all sessions of a stream.
 func (r *Reader) First() uint64 { return r.first }
 
-// WantKey asks the publisher for a key frame. It has no effect where nobody publishes the reader's session.
-func (r *Reader) WantKey() {
+// WantKey asks the publisher for a key frame, and says whether that is any use: it has no effect where nobody publishes the reader's
+// session, and few protocols can ask an encoder.
+func (r *Reader) WantKey() bool {
 	r.stream.mu.Lock()
 	p := r.stream.publisher
 	if r.session != r.stream.session {
 		p = nil
 	}
+	heeds := p != nil && p.heeds
 	r.stream.mu.Unlock()
 	if p == nil {
-		return
+		return false
 	}
 	select {
 	case p.keyWanted <- struct{}{}:
 	default:
 	}
+	return heeds
 }
 
 // AwaitsKey says whether the reader cannot go on before the next key frame: the byte bound has cut the newest group, and

@@ -272,8 +272,16 @@ func TestWantKey(t *testing.T) {
 	s := h.Stream("s")
 	r := s.Subscribe("out", 0)
 	defer r.Close()
-	r.WantKey() // nobody there
+	wants := func(heeded bool) {
+		t.Helper()
+		if got := r.WantKey(); got != heeded {
+			t.Errorf("got %t, want %t", got, heeded)
+		}
+	}
+	wants(false) // nobody there
 	p := publish(t, s)
+	wants(false) // nobody listens
+	<-p.keyWanted
 	wanted := func(p *Publisher) bool {
 		select {
 		case <-p.KeyWanted():
@@ -285,14 +293,14 @@ func TestWantKey(t *testing.T) {
 	if wanted(p) {
 		t.Error("a wish from before the publisher reached it")
 	}
-	r.WantKey()
-	r.WantKey()
+	wants(true)
+	wants(true)
 	if !wanted(p) || wanted(p) {
 		t.Error("two wishes at once are not one wish")
 	}
 	p.End()
 	next := publish(t, s)
-	r.WantKey()
+	wants(false)
 	if wanted(next) || wanted(p) {
 		t.Error("a reader of an ended session reached a publisher")
 	}
