@@ -74,6 +74,9 @@ func MappingOf(t *media.Track) (Mapping, error) {
 	return m, nil
 }
 
+// Parameter gives a parameter by its name; empty where it is not there.
+func (m Mapping) Parameter(name string) string { return parameters(m.Parameters).value(name) }
+
 // RTPMap gives the value of a=rtpmap behind the payload type.
 func (m Mapping) RTPMap() string {
 	if m.Channels == 0 {
