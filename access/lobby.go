@@ -28,16 +28,22 @@ type Lobby struct {
 	waiting []*Place // oldest first
 }
 
-// Place is one connection's place in the lobby.
+// Visitor is who may wait in a lobby: a connection, as a rule.
+type Visitor interface {
+	RemoteAddr() net.Addr
+	Close() error // is called when the place is lost
+}
+
+// Place is one visitor's place in the lobby.
 type Place struct {
 	lobby   *Lobby
-	conn    net.Conn
+	conn    Visitor
 	address netip.Addr
 	dropped bool // for a newer one; guarded by lobby.mu
 }
 
 // Enter takes a connection in, or refuses it. For it the oldest one may lose its place, and is closed.
-func (l *Lobby) Enter(conn net.Conn) (*Place, error) {
+func (l *Lobby) Enter(conn Visitor) (*Place, error) {
 	p := &Place{lobby: l, conn: conn, address: addressOf(conn)}
 	oldest, err := l.add(p)
 	if oldest != nil {
@@ -89,7 +95,7 @@ func (p *Place) Evicted() bool {
 }
 
 // addressOf gives the peer's address without port; the zero address where it has none.
-func addressOf(conn net.Conn) netip.Addr {
+func addressOf(conn Visitor) netip.Addr {
 	ap, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
 	return ap.Addr().Unmap().WithZone("")
 }

@@ -12,13 +12,14 @@ type Carriage uint8
 
 // The carriages.
 const (
-	CarriesSEI   Carriage = 1 << iota // in the pictures: SEI of H.264 and HEVC, metadata OBUs of AV1
-	CarriesAMF                        // beside them in RTMP: onTextData
-	CarriesID3                        // in front of them in HLS: ID3 in emsg
-	CarriesRange                      // in the playlists of HLS: EXT-X-DATERANGE
+	CarriesSEI     Carriage = 1 << iota // in the pictures: SEI of H.264 and HEVC, metadata OBUs of AV1
+	CarriesAMF                          // beside them in RTMP: onTextData
+	CarriesID3                          // in front of them in HLS: ID3 in emsg
+	CarriesRange                        // in the playlists of HLS: EXT-X-DATERANGE
+	CarriesChannel                      // beside them in WebRTC: a data channel
 )
 
-var carriageNames = [...]string{"sei", "amf", "id3", "daterange"}
+var carriageNames = [...]string{"sei", "amf", "id3", "daterange", "datachannel"}
 
 // String gives the word of the configuration, or the names with a plus between them.
 func (c Carriage) String() string {
@@ -62,6 +63,7 @@ type sight struct {
 type CarriedStatus struct {
 	SEI, AMF   Copies
 	ID3, Range Copies
+	Channel    Copies
 	Seq        int64 // of the newest state; 0 where none was
 	Reductions       // of new states
 	Unreadable int   // copies that could not be carried
@@ -165,6 +167,8 @@ func (s *CarriedStatus) copies(by Carriage) *Copies {
 		return &s.ID3
 	case CarriesRange:
 		return &s.Range
+	case CarriesChannel:
+		return &s.Channel
 	}
 	return &s.AMF
 }

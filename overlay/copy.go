@@ -16,8 +16,9 @@ import (
 type Copy struct {
 	At media.Time // PTS of the frame, and of the picture behind it
 
-	of   *reading
-	seen map[string]*Sight // by the view's name; guarded by of.mu
+	of    *reading
+	seen  map[string]*Sight // by the view's name; guarded by of.mu
+	timed map[string][]byte // for data channels, likewise
 }
 
 // reading is what is known of a state for as long as its copies have the same data, which they have from the second on.
@@ -74,6 +75,25 @@ func (c *Copy) By(v *View) *Sight {
 	seen := &Sight{Seq: c.of.state.Seq, Counts: shown.Counts, Text: shown.AppendJSON(nil, c.At)}
 	c.seen[name] = seen
 	return seen
+}
+
+// Timed gives the message for a data channel, which tells the RTP timestamp of the picture from which the state holds (OVERLAYS.md §2). It is made
+// once for each view: clock, which gives the timestamps, is the same for all who ask. nil where the state could not be read.
+func (c *Copy) Timed(v *View, clock func(media.Time) uint32) []byte {
+	if c.of.state == nil {
+		return nil
+	}
+	name := v.Name()
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if known := c.timed[name]; known != nil {
+		return known
+	}
+	if c.timed == nil {
+		c.timed = make(map[string][]byte)
+	}
+	c.timed[name] = c.of.seenLocked(v, name).AppendRTP(nil, c.At, clock(c.of.state.At))
+	return c.timed[name]
 }
 
 // State gives the state itself; nil where it could not be read. The caller does not change it.

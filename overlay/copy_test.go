@@ -1,6 +1,7 @@
 package overlay_test
 
 import (
+	"bytes"
 	"sync"
 	"testing"
 
@@ -37,8 +38,12 @@ func TestCopy(t *testing.T) {
 	if err != nil || begin.At != 3600 || begin.Now != 3600 || begin.Seq != 3 || c.State().Seq != 3 {
 		t.Errorf("as it began: %+v, %v", begin, err)
 	}
+	timed := c.Timed(&overlay.View{Currency: "EUR"}, func(at media.Time) uint32 { return 1<<32 - 1000 + uint32(at.Ticks(90000)) })
+	if again := c.Timed(&overlay.View{Currency: "EUR"}, nil); &again[0] != &timed[0] || !bytes.Contains(timed, []byte(`"at":3600,"now":7200,"rtp":2600,`)) {
+		t.Errorf("for a data channel: %s", timed)
+	}
 	bad := r.Read(&media.Frame{Data: []byte("{")})
-	if bad.By(&overlay.View{}) != nil || bad.Begin(&overlay.View{}) != nil || bad.State() != nil {
+	if bad.Timed(&overlay.View{}, nil) != nil || bad.By(&overlay.View{}) != nil || bad.Begin(&overlay.View{}) != nil || bad.State() != nil {
 		t.Error("something is seen of what cannot be read")
 	}
 }
