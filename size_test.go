@@ -209,7 +209,10 @@ func (in *inspector) file(name string, lines int, file *ast.File) {
 }
 
 // demanded are methods whose names are not ours to choose, by the interface that asks for them.
-var demanded = map[string]string{"GetStatus": "huma.StatusError, an error with its HTTP status"}
+var demanded = map[string]string{
+	"GetStatus":          "huma.StatusError, an error with its HTTP status",
+	"GetListenAddresses": "ice.UDPMux, a port that many peers share",
+}
 
 // function looks at a function or method.
 func (in *inspector) function(f *ast.FuncDecl) {

@@ -1,0 +1,183 @@
+package peer
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	pion "github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/wire/rtp"
+)
+
+// Got is a frame as a player got it.
+type Got struct {
+	Kind      string // "video" or "audio"
+	Timestamp uint32
+	Data      []byte
+	Gap       bool
+	At        time.Time
+}
+
+// Player watches a stream.
+type Player struct {
+	*Client
+
+	mu       sync.Mutex
+	frames   []Got
+	messages []string
+	faults   []error
+	lost     map[string]uint64
+	video    *webrtc.TrackRemote
+}
+
+// Play begins to watch. With channel set it asks for overlay states too.
+func Play(t testing.TB, at string, channel bool, o Options) *Player {
+	t.Helper()
+	p := NewPlayer(t, channel, o)
+	p.connect(at)
+	return p
+}
+
+// NewPlayer makes a player that has not begun.
+func NewPlayer(t testing.TB, channel bool, o Options) *Player {
+	t.Helper()
+	p := &Player{Client: newClient(t, o), lost: map[string]uint64{}}
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+		if _, err := p.PC.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if channel {
+		protocol := "simulcart.overlay.1"
+		dc, err := p.PC.CreateDataChannel("simulcart.overlay", &webrtc.DataChannelInit{Protocol: &protocol})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dc.OnMessage(func(m webrtc.DataChannelMessage) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.messages = append(p.messages, string(m.Data))
+		})
+	}
+	p.PC.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.read(t) })
+	return p
+}
+
+// read puts the frames of a track together.
+func (p *Player) read(t *webrtc.TrackRemote) {
+	mapping := rtp.Mapping{Name: t.Codec().MimeType[len("video/"):], Rate: int(t.Codec().ClockRate), Channels: int(t.Codec().Channels), Parameters: t.Codec().SDPFmtpLine}
+	track, err := mapping.Track(0)
+	if err != nil {
+		p.fault(err)
+		return
+	}
+	d, err := rtp.NewDepacketizer(track, 0)
+	if err != nil {
+		p.fault(err)
+		return
+	}
+	if track.Codec.IsVideo() {
+		p.mu.Lock()
+		p.video = t
+		p.mu.Unlock()
+	}
+	window := rtp.Window{}
+	for {
+		packet, _, err := t.ReadRTP()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				p.fault(err)
+			}
+			return
+		}
+		for _, in := range window.Push(packetOf(packet), time.Now()) {
+			p.take(track, d, in)
+		}
+		p.mu.Lock()
+		p.lost[t.Kind().String()] = d.Lost()
+		p.mu.Unlock()
+	}
+}
+
+func packetOf(p *pion.Packet) rtp.Packet {
+	return rtp.Packet{
+		Header:  rtp.Header{Marker: p.Marker, PayloadType: p.PayloadType, Sequence: p.SequenceNumber, Timestamp: p.Timestamp, SSRC: p.SSRC},
+		Payload: p.Payload,
+	}
+}
+
+func (p *Player) take(track *media.Track, d *rtp.Depacketizer, packet rtp.Packet) {
+	frames, err := d.Push(packet)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.faults = append(p.faults, err)
+	}
+	kind := "audio"
+	if track.Codec.IsVideo() {
+		kind = "video"
+	}
+	for _, f := range frames {
+		p.frames = append(p.frames, Got{kind, f.Timestamp, f.Data, f.Gap, time.Now()})
+	}
+}
+
+func (p *Player) fault(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, err)
+}
+
+// Frames gives what came so far of a kind.
+func (p *Player) Frames(kind string) []Got {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var of []Got
+	for _, f := range p.frames {
+		if f.Kind == kind {
+			of = append(of, f)
+		}
+	}
+	return of
+}
+
+// Lost gives how many packets of a kind never came.
+func (p *Player) Lost(kind string) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lost[kind]
+}
+
+// Messages gives what came by the data channel.
+func (p *Player) Messages() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.messages...)
+}
+
+// Faults gives what could not be read.
+func (p *Player) Faults() []error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]error(nil), p.faults...)
+}
+
+// LosePicture complains that a picture was lost.
+func (p *Player) LosePicture() {
+	p.t.Helper()
+	p.mu.Lock()
+	video := p.video
+	p.mu.Unlock()
+	if video == nil {
+		p.t.Fatal("no picture has come yet")
+	}
+	if err := p.PC.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(video.SSRC())}}); err != nil {
+		p.t.Error(err)
+	}
+}
