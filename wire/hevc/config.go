@@ -7,6 +7,8 @@ import (
 
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire"
+	"github.com/simulcart/simulcart/wire/bits"
+	"github.com/simulcart/simulcart/wire/nal"
 )
 
 // Config is the HEVCDecoderConfigurationRecord, ISO/IEC 14496-15 §8.3.3.1:
@@ -139,6 +141,42 @@ func Format(hvcC []byte) (media.Format, error) {
 		Profile: s.Level.Profile(), Level: s.Level.String(), Width: s.Width, Height: s.Height,
 		FrameRate: s.FrameRate(), Reorder: s.MaxReorder,
 	}, nil
+}
+
+// ConfigOf gives what an hvcC repeats of an SPS, ITU-T H.265 §7.3.2.2.1 and §7.3.3. It has no parameter sets yet, and lengths of 4 bytes.
+func ConfigOf(sps []byte) (Config, error) {
+	read, err := ParseSPS(sps)
+	if err != nil {
+		return Config{}, err
+	}
+	r := bits.NewReader("hevc sps", nal.Payload(sps, 2))
+	r.Skip(4) // sps_video_parameter_set_id
+	c := Config{Level: read.Level, LengthSize: 4, TemporalLayers: 1 + uint8(r.Bits(3)), TemporalNested: r.Flag()}
+	const general, level = 88, 8 // bits
+	r.Skip(general + level)
+	if below := int(c.TemporalLayers) - 1; below > 0 {
+		skip := 0
+		for layer := range 8 {
+			present := r.Bits(2) // sub_layer_profile_present_flag, sub_layer_level_present_flag
+			if layer < below {
+				skip += int(present>>1)*general + int(present&1)*level
+			}
+		}
+		r.Skip(skip)
+	}
+	r.UE() // sps_seq_parameter_set_id
+	if c.ChromaFormat = uint8(r.UEMax("chroma_format_idc", 3)); c.ChromaFormat == 3 {
+		r.Skip(1) // separate_colour_plane_flag
+	}
+	r.UE() // width
+	r.UE() // height
+	if r.Flag() {
+		for range 4 {
+			r.UE() // conformance window
+		}
+	}
+	c.BitDepthLuma, c.BitDepthChroma = 8+uint8(r.UEMax("luma", 7)), 8+uint8(r.UEMax("chroma", 7))
+	return c, r.Err()
 }
 
 func parseArray(b []byte, at int) (a Array, next int, err error) {

@@ -6,10 +6,8 @@ import (
 	"math"
 	"strings"
 
-	"github.com/simulcart/simulcart/wire/bits"
 	"github.com/simulcart/simulcart/wire/h264"
 	"github.com/simulcart/simulcart/wire/hevc"
-	"github.com/simulcart/simulcart/wire/nal"
 	"github.com/simulcart/simulcart/wire/opus"
 	"github.com/simulcart/simulcart/wire/vp9"
 )
@@ -90,48 +88,12 @@ func (p parameters) hvcC() ([]byte, error) {
 		}
 		arrays = append(arrays, hevc.Array{Type: set.kind, Units: units})
 	}
-	c, err := configOfHEVC(arrays[1].Units[0])
+	c, err := hevc.ConfigOf(arrays[1].Units[0])
 	if err != nil {
 		return nil, nil
 	}
 	c.Arrays = arrays
 	return c.Append(nil), nil
-}
-
-// configOfHEVC reads of an SPS what an hvcC repeats, ITU-T H.265 §7.3.2.2.1 and §7.3.3.
-func configOfHEVC(unit []byte) (hevc.Config, error) {
-	sps, err := hevc.ParseSPS(unit)
-	if err != nil {
-		return hevc.Config{}, err
-	}
-	r := bits.NewReader("hevc sps", nal.Payload(unit, 2))
-	r.Skip(4) // sps_video_parameter_set_id
-	c := hevc.Config{Level: sps.Level, LengthSize: 4, TemporalLayers: 1 + uint8(r.Bits(3)), TemporalNested: r.Flag()}
-	const general, level = 88, 8 // bits
-	r.Skip(general + level)
-	if below := int(c.TemporalLayers) - 1; below > 0 {
-		skip := 0
-		for layer := range 8 {
-			present := r.Bits(2) // sub_layer_profile_present_flag, sub_layer_level_present_flag
-			if layer < below {
-				skip += int(present>>1)*general + int(present&1)*level
-			}
-		}
-		r.Skip(skip)
-	}
-	r.UE() // sps_seq_parameter_set_id
-	if c.ChromaFormat = uint8(r.UEMax("chroma_format_idc", 3)); c.ChromaFormat == 3 {
-		r.Skip(1) // separate_colour_plane_flag
-	}
-	r.UE() // width
-	r.UE() // height
-	if r.Flag() {
-		for range 4 {
-			r.UE() // conformance window
-		}
-	}
-	c.BitDepthLuma, c.BitDepthChroma = 8+uint8(r.UEMax("luma", 7)), 8+uint8(r.UEMax("chroma", 7))
-	return c, r.Err()
 }
 
 // vpcC makes the configuration of VP9: profile 0 has 4:2:0 with 8 bits, profile 2 the same with more, which is 10 bits in practice.

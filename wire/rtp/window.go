@@ -1,6 +1,9 @@
 package rtp
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // The bounds of a [Window].
 const (
@@ -9,9 +12,11 @@ const (
 )
 
 // Window puts the packets of one source into the order of their sequence numbers, and knows which are missing. What is missing for
-// [WindowWait], or is [WindowPackets] behind the newest, is given up: a [Depacketizer] sees the hole. Packets that come later, and doubled ones, are
+// too long, or is [WindowPackets] behind the newest, is given up: a [Depacketizer] sees the hole. Packets that come later, and doubled ones, are
 // dropped. The zero value is ready; it belongs to one goroutine.
 type Window struct {
+	Wait time.Duration // for what is missing; 0: WindowWait
+
 	started bool
 	ssrc    uint32
 	next    uint16 // the sequence number to give out
@@ -115,18 +120,20 @@ func (w *Window) drain(out []Packet) []Packet {
 	return out
 }
 
+func (w *Window) wait() time.Duration { return cmp.Or(w.Wait, WindowWait) }
+
 // Deadline is when the next missing packet is given up; false where none is missing.
 func (w *Window) Deadline() (time.Time, bool) {
 	if w.count == 0 {
 		return time.Time{}, false
 	}
-	return w.place(w.next).since.Add(WindowWait), true
+	return w.place(w.next).since.Add(w.wait()), true
 }
 
 // Expire gives up what is missing for too long, and gives the packets behind it.
 func (w *Window) Expire(now time.Time) (out []Packet) {
 	for w.count > 0 {
-		if at := w.place(w.next); !at.here && now.Sub(at.since) < WindowWait {
+		if at := w.place(w.next); !at.here && now.Sub(at.since) < w.wait() {
 			return out
 		}
 		out = w.run(w.advance(out))
