@@ -81,7 +81,7 @@ type Gate struct {
 // Applicant is a publisher at the gate, its key already checked.
 type Applicant struct {
 	Stream   string
-	Protocol string // "rtmp", "rtmps", "card"
+	Protocol string // "rtmp", "rtmps", "whip", "card"
 	Remote   string // address and port
 	Software string // what it says it is
 	StandIn  bool   // it gives way to any other publisher, and comes only when none was there for the hold time
@@ -152,6 +152,18 @@ func (g *Gate) Drain() {
 	for _, e := range entries {
 		e.close(ErrDraining)
 	}
+}
+
+// Ask says whether [Gate.Admit] would refuse an applicant now. It changes nothing, for protocols with a long way from the request to the
+// first media.
+func (g *Gate) Ask(a Applicant) error {
+	e, err := g.entry(a.Stream)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.refusalLocked(a, time.Now())
 }
 
 // Admit lets a publisher onto its stream: begins a session, continues a held one, or takes it over. The error is one of this
@@ -275,17 +287,8 @@ func (e *entry) admit(a Applicant, now time.Time) (got admission, err error) {
 // and the last one for a while.
 func (e *entry) judgeLocked(a Applicant, now time.Time) (damped bool, err error) {
 	held := e.current
-	switch {
-	case e.closed != nil:
-		return false, e.closed
-	case a.StandIn && (held != nil || !e.realLeft.IsZero() && now.Sub(e.realLeft) < e.options.Hold):
-		return false, ErrBusy
-	case held == nil || held.applicant.StandIn:
-		return false, nil
-	case e.options.Policy == Reject:
-		return false, ErrBusy
-	case now.Before(e.keepUntil):
-		return false, ErrContested
+	if err := e.refusalLocked(a, now); err != nil || held == nil || held.applicant.StandIn {
+		return false, err
 	}
 	e.counters.Takeovers++
 	if now.Sub(held.lastMedia) > dampActive {
@@ -300,6 +303,24 @@ func (e *entry) judgeLocked(a Applicant, now time.Time) (damped bool, err error)
 	}
 	e.takeovers, e.keepUntil = nil, now.Add(dampKeep)
 	return true, nil
+}
+
+// refusalLocked is why an applicant may not have the stream now.
+func (e *entry) refusalLocked(a Applicant, now time.Time) error {
+	held := e.current
+	switch {
+	case e.closed != nil:
+		return e.closed
+	case a.StandIn && (held != nil || !e.realLeft.IsZero() && now.Sub(e.realLeft) < e.options.Hold):
+		return ErrBusy
+	case held == nil || held.applicant.StandIn:
+		return nil
+	case e.options.Policy == Reject:
+		return ErrBusy
+	case now.Before(e.keepUntil):
+		return ErrContested
+	}
+	return nil
 }
 
 // leave is the end of a publication: clean says that the encoder ended the stream itself, reason that it was made to.

@@ -27,10 +27,11 @@ const (
 	DropUnsupported             // a codec or message that is not relayed
 	DropData                    // a data message before the media, or one of too many
 	DropOverlay                 // an overlay message under our name that is not trusted, faulty, or one of too many
+	DropLoss                    // a picture behind a lost one, before the next key frame
 	drops
 )
 
-var dropNames = [drops]string{"fenced", "before_key", "jump", "extra_track", "unsupported", "data", "overlay"}
+var dropNames = [drops]string{"fenced", "before_key", "jump", "extra_track", "unsupported", "data", "overlay", "loss"}
 
 // String gives the label used in metrics.
 func (d Drop) String() string { return dropNames[d] }
@@ -73,6 +74,9 @@ func newPublication(e *entry, a Applicant, out *relay.Publisher, now time.Time) 
 // Done is closed when the stream is lost to another publisher, removed, or drained, as [Publication.Reason] says, and by
 // [Publication.Close].
 func (p *Publication) Done() <-chan struct{} { return p.done }
+
+// KeyWanted receives when somebody needs a key frame; see [relay.Publisher.KeyWanted].
+func (p *Publication) KeyWanted() <-chan struct{} { return p.out.KeyWanted() }
 
 // Reason is why the stream was lost; nil while it is not, and where the publisher gave it back itself.
 func (p *Publication) Reason() error {

@@ -307,7 +307,7 @@ func TestCountersAndMeters(t *testing.T) {
 		if diff := cmp.Diff(n, st.Counters); diff != "" {
 			b.Errorf("counters: -want +got:\n%s", diff)
 		}
-		labels := map[string]uint64{"fenced": 0, "before_key": 0, "jump": 0, "extra_track": 1, "unsupported": 2, "data": 0, "overlay": 0}
+		labels := map[string]uint64{"fenced": 0, "before_key": 0, "jump": 0, "loss": 0, "extra_track": 1, "unsupported": 2, "data": 0, "overlay": 0}
 		if diff := cmp.Diff(labels, st.Counters.Drops()); diff != "" {
 			b.Errorf("labels: -want +got:\n%s", diff)
 		}

@@ -1,0 +1,85 @@
+package ingest
+
+import (
+	"sync"
+	"time"
+)
+
+// Received counts how one publisher over WebRTC is heard. The zero value is ready; several goroutines may use it.
+type Received struct {
+	mu  sync.Mutex
+	now Reception
+}
+
+// Reception is how publishers over WebRTC are heard: one, or several added up. Counters count since the program began.
+type Reception struct {
+	Opening   int // publishers that are not connected yet
+	Connected int // those that are
+
+	Joined    uint64 // publishers that were connected ever
+	Failed    uint64 // that were let in, and were never connected
+	Lost      uint64 // packets that never came
+	Repaired  uint64 // packets that came after they were asked for
+	KeyFrames uint64 // that were asked for
+
+	Trip   time.Duration // there and back, as what was asked for came; 0: not known
+	Jitter time.Duration // of pictures
+	Apart  time.Duration // sound before pictures, by the publisher's own clock
+}
+
+// Add takes the counts of others in; what is measured is that of the one who is there.
+func (r *Reception) Add(other Reception) {
+	r.Opening += other.Opening
+	r.Connected += other.Connected
+	r.Joined += other.Joined
+	r.Failed += other.Failed
+	r.Lost += other.Lost
+	r.Repaired += other.Repaired
+	r.KeyFrames += other.KeyFrames
+	if other.Connected > 0 {
+		r.Trip, r.Jitter, r.Apart = other.Trip, other.Jitter, other.Apart
+	}
+}
+
+// Past gives what stays of a publisher that has left.
+func (r Reception) Past() Reception {
+	return Reception{
+		Joined: r.Joined, Failed: r.Failed + uint64(r.Opening), Lost: r.Lost, Repaired: r.Repaired, KeyFrames: r.KeyFrames,
+	}
+}
+
+// Status gives the counts.
+func (r *Received) Status() Reception {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now
+	if now.Connected == 0 {
+		now.Opening = 1
+	}
+	return now
+}
+
+// Connect notes that media flow.
+func (r *Received) Connect() { r.count(func(n *Reception) { n.Connected, n.Joined = 1, 1 }) }
+
+// AskKey counts a request for a key frame.
+func (r *Received) AskKey() { r.count(func(n *Reception) { n.KeyFrames++ }) }
+
+// Count adds packets that never came, and such that came after they were asked for.
+func (r *Received) Count(lost, repaired uint64) {
+	r.count(func(n *Reception) { n.Lost, n.Repaired = n.Lost+lost, n.Repaired+repaired })
+}
+
+// Measure notes how pictures arrive.
+func (r *Received) Measure(jitter, trip time.Duration) {
+	r.count(func(n *Reception) { n.Jitter, n.Trip = jitter, trip })
+}
+
+// Apart notes how far sound lies before the pictures, by the publisher's own clock.
+func (r *Received) Apart(by time.Duration) { r.count(func(n *Reception) { n.Apart = by }) }
+
+func (r *Received) count(how func(n *Reception)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	how(&r.now)
+}
