@@ -26,6 +26,9 @@ func (r *reader) check(c *Config) {
 	if c.RTSP.UDP != "" && c.RTSP.Listen == "" {
 		r.warn(r.at["rtsp.udp"], "rtsp.udp", "UDP is for clients of rtsp.listen, which is off", "")
 	}
+	if on := c.Webrtc.UDP + c.Webrtc.TCP; on != "" && c.HTTP.Listen+c.HTTPS.Listen == "" {
+		r.fault(r.at["webrtc"], "webrtc", "browsers and encoders come over http or https first, and both are off", "set http.listen or https.listen")
+	}
 	r.counts(c)
 	r.publishKeys(c)
 	r.tokensAsWhole(c)
@@ -53,6 +56,7 @@ func (r *reader) ports(c *Config) {
 		{"http.listen", c.HTTP.Listen},
 		{"https.listen", c.HTTPS.Listen},
 		{"metrics.listen", c.Metrics.Listen},
+		{"webrtc.tcp", c.Webrtc.TCP},
 	}
 	for i, b := range all {
 		for _, a := range all[:i] {

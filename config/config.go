@@ -32,6 +32,7 @@ type Config struct {
 	RTSP                     RTSPListener       // RTSP, feeds; default off, :8554 where the section is there
 	RTSPS                    TLSListener        // the same behind TLS; default off
 	HLS                      HLS                //
+	Webrtc                   WebRTC             // default off; ports :8189 where the section is there
 	HTTP                     Listener           // status page and API; default :8080
 	HTTPS                    TLSListener        // the same behind TLS, with HTTP/2; default off, :8443 where the section is there
 	Metrics                  Listener           // /metrics, /healthz, /readyz; default 127.0.0.1:9464

@@ -23,7 +23,7 @@ const (
 	hintSyntax = "; check the indentation and the line before, and put text with special characters in quotes"
 	msgAnchor  = "YAML anchors (&), aliases (*) and merges (<<) are not supported; " +
 		"write the value out, or put the value in quotes if it is text"
-	hintTop  = "known here: allow_private_destinations, catalog, debug, drain, hls, http, https, limits, log, metrics, partners, rtmp, rtmps, rtsp, rtsps, streams, tokens"
+	hintTop  = "known here: allow_private_destinations, catalog, debug, drain, hls, http, https, limits, log, metrics, partners, rtmp, rtmps, rtsp, rtsps, streams, tokens, webrtc"
 	hintKey  = "; make one with: openssl rand -base64 24 | tr '+/' '-_'"
 	hintPath = "; relative paths start at the config file's folder"
 	hintURL  = "; write it as rtmp://host/app or rtmps://host/app"
@@ -43,7 +43,7 @@ func tiktok(lines string) string {
 }
 
 func allFaultCases() []faultCase {
-	return slices.Concat(fileFaults, valuesFaults, streamsFaults, destinationsFaults, overlaysFaults, partnersFaults, hlsFaults)
+	return slices.Concat(fileFaults, valuesFaults, streamsFaults, destinationsFaults, overlaysFaults, partnersFaults, hlsFaults, webRTCFaults)
 }
 
 // faultEnv is the environment of the fault cases.

@@ -163,7 +163,7 @@ func (r *reader) partnersAsWhole(c *Config) {
 // protocolsThatAreOff warns of those in a contract that no listener serves.
 func (r *reader) protocolsThatAreOff(c *Config, p Partner, path string) {
 	for i, word := range p.Protocols {
-		var off string
+		off, hint := "", "give one of them a listen line"
 		switch {
 		case word == "rtmp" && c.RTMP.Listen == "" && c.RTMPS.Listen == "":
 			off = "rtmp and rtmps"
@@ -171,10 +171,12 @@ func (r *reader) protocolsThatAreOff(c *Config, p Partner, path string) {
 			off = "rtsp and rtsps"
 		case word == "hls" && c.HTTP.Listen == "" && c.HTTPS.Listen == "":
 			off = "http and https"
+		case word == "whep" && c.Webrtc.UDP == "" && c.Webrtc.TCP == "":
+			off, hint = "the ports of webrtc", "write webrtc: {}"
 		default:
 			continue
 		}
 		item := fmt.Sprintf("%s.protocols.%d", path, i+1)
-		r.warn(r.first(item, path+".protocols"), item, off+" are off: nothing can be pulled over "+word, "give one of them a listen line")
+		r.warn(r.first(item, path+".protocols"), item, off+" are off: nothing can be pulled over "+word, hint)
 	}
 }

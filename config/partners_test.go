@@ -43,15 +43,17 @@ streams: {maria: {key: ` + anyKey + `}}
 
 // A contract over what is not served is likely not meant.
 func TestPartnersOverWhatIsOff(t *testing.T) {
-	const partner = "partners: {tsl: {token: " + otherKey + ", streams: [maria], protocols: [rtmp, rtsp, hls]}}\nstreams: {maria: {key: " + anyKey + "}}\n"
+	const partner = "partners: {tsl: {token: " + otherKey + ", streams: [maria], protocols: [rtmp, rtsp, hls, whep]}}\nstreams: {maria: {key: " + anyKey + "}}\n"
 	for name, c := range map[string]struct{ listeners, want string }{
-		"as it is by default": {"", "x.yaml:1:91: partners.tsl.protocols.2: rtsp and rtsps are off: nothing can be pulled over rtsp; give one of them a listen line"},
-		"all served":          {"rtsp: {}\n", ""},
+		"as it is by default": {"", "x.yaml:1:91: partners.tsl.protocols.2: rtsp and rtsps are off: nothing can be pulled over rtsp; give one of them a listen line\n" +
+			"x.yaml:1:102: partners.tsl.protocols.4: the ports of webrtc are off: nothing can be pulled over whep; write webrtc: {}"},
+		"all served": {"rtsp: {}\nwebrtc: {}\n", ""},
 		"nothing served": {
 			"rtmp: {listen: off}\nhttp: {listen: off}\n",
 			"x.yaml:3:85: partners.tsl.protocols.1: rtmp and rtmps are off: nothing can be pulled over rtmp; give one of them a listen line\n" +
 				"x.yaml:3:91: partners.tsl.protocols.2: rtsp and rtsps are off: nothing can be pulled over rtsp; give one of them a listen line\n" +
-				"x.yaml:3:97: partners.tsl.protocols.3: http and https are off: nothing can be pulled over hls; give one of them a listen line",
+				"x.yaml:3:97: partners.tsl.protocols.3: http and https are off: nothing can be pulled over hls; give one of them a listen line\n" +
+				"x.yaml:3:102: partners.tsl.protocols.4: the ports of webrtc are off: nothing can be pulled over whep; write webrtc: {}",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,7 @@ func (r *reader) config(v value, c *Config) {
 		"rtsp":                       func(v value) { r.rtsp(v, &c.RTSP) },
 		"rtsps":                      func(v value) { r.tlsListener(v, &c.RTSPS, ":8322") },
 		"hls":                        func(v value) { r.hls(v, &c.HLS) },
+		"webrtc":                     func(v value) { r.webRTC(v, &c.Webrtc) },
 		"http":                       func(v value) { r.listener(v, &c.HTTP) },
 		"https":                      func(v value) { r.tlsListener(v, &c.HTTPS, ":8443") },
 		"tokens":                     r.tokens(c),
