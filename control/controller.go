@@ -45,6 +45,7 @@ type Controller struct {
 	Budget   *outputs.Budget        // of connection attempts; nil: no bound
 	Refusals *ingest.Refusals       // counted by the protocols; nil: none are
 	Packaged Packager               // what is made of streams for HLS; nil: nothing is
+	Peers    Peers                  // over WebRTC
 	Log      *slog.Logger
 
 	applying sync.Mutex // one Apply at a time, which alone changes what mu guards

@@ -72,6 +72,7 @@ var carriages = map[access.Protocol]outputs.Carriage{
 	access.RTMP: outputs.CarriesSEI | outputs.CarriesAMF,
 	access.RTSP: outputs.CarriesSEI,
 	access.HLS:  outputs.CarriesSEI | outputs.CarriesID3 | outputs.CarriesRange,
+	access.WHEP: outputs.CarriesSEI | outputs.CarriesChannel,
 }
 
 // feedsOf tells of a stream's feeds that were ever pulled.

@@ -44,6 +44,7 @@ func (c *Controller) Stream(id string) (StreamStatus, bool) {
 	if of := c.shop.of(id); of != nil {
 		st.Overlays, st.Feeds = of.status(), of.feedsOf(stream)
 		st.HLS = c.packaged(id)
+		st.WebRTC = c.peersOf(id)
 	}
 	if g.Session != "" {
 		st.Session = sessionOf(&g, stream)
@@ -164,6 +165,9 @@ func carriedOf(carriage outputs.Carriage, c *outputs.Carried) CarriedStatus {
 	by := map[outputs.Carriage]outputs.Copies{outputs.CarriesSEI: n.SEI, outputs.CarriesAMF: n.AMF}
 	if carriage&outputs.CarriesID3 != 0 {
 		by = map[outputs.Carriage]outputs.Copies{outputs.CarriesSEI: n.SEI, outputs.CarriesID3: n.ID3, outputs.CarriesRange: n.Range}
+	}
+	if carriage&outputs.CarriesChannel != 0 {
+		by = map[outputs.Carriage]outputs.Copies{outputs.CarriesSEI: n.SEI, outputs.CarriesChannel: n.Channel}
 	}
 	count := func(what func(outputs.Copies) uint64) map[string]uint64 {
 		counts := make(map[string]uint64, len(by))

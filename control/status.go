@@ -31,6 +31,7 @@ type StreamStatus struct {
 	Destinations []DestinationStatus `json:"destinations"`
 	Feeds        []FeedStatus        `json:"feeds" doc:"those that were ever pulled"`
 	HLS          *PackagedStatus     `json:"hls,omitempty" doc:"absent where the stream was never pulled over HLS"`
+	WebRTC       *PeersStatus        `json:"webrtc,omitempty" doc:"absent where nobody published or watched over WebRTC"`
 }
 
 // SessionStatus is one publish of a stream, from its acceptance to its end; encoder reconnects within the hold window
@@ -46,7 +47,7 @@ type SessionStatus struct {
 
 // Publisher is the encoder that feeds a session now.
 type Publisher struct {
-	Protocol string    `json:"protocol" enum:"rtmp,rtmps,card"`
+	Protocol string    `json:"protocol" enum:"rtmp,rtmps,whip,card"`
 	Remote   string    `json:"remote" doc:"address and port"`
 	Software string    `json:"software" doc:"what it says it is"`
 	Since    time.Time `json:"since"`
@@ -145,9 +146,9 @@ type PartnerStatus struct {
 
 // CarriedStatus is what one output carried of the overlay states.
 type CarriedStatus struct {
-	Carriage string            `json:"carriage" enum:"off,sei,amf,sei+amf,sei+id3+daterange"`
+	Carriage string            `json:"carriage" enum:"off,sei,amf,sei+amf,sei+id3+daterange,sei+datachannel"`
 	Seq      int64             `json:"seq" doc:"of the newest state that was carried; 0 where none was"`
-	States   map[string]uint64 `json:"states" doc:"first copies of states, by carriage: sei, amf, id3, daterange"`
+	States   map[string]uint64 `json:"states" doc:"first copies of states, by carriage: sei, amf, id3, daterange, datachannel"`
 	Repeats  map[string]uint64 `json:"repeats" doc:"further copies, by carriage"`
 	Bytes    map[string]uint64 `json:"bytes" doc:"of all copies, by carriage"`
 	Reduced  map[string]uint64 `json:"reduced" doc:"what the view could not give, in cards, by reason; unreadable counts whole states"`

@@ -124,6 +124,8 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 		overlayCards, overlayWaiting, overlayChanges, overlayStates, overlayRepeats, overlayLate, overlayUndone, overlayBytes,
 		feedReaders, feedBytes, feedFrames, feedSkipped, feedLag, feedRefused,
 		hlsSegments, hlsParts, hlsSegmentSeconds, hlsPartSeconds, hlsTarget, hlsPartTarget, hlsAge, hlsWindow, hlsMemory, hlsDisk, hlsHeld, hlsRequests,
+		peerCount, peerJoined, peerFailed, peerKeyFrames, peerTrip, peerJitter,
+		whipLost, whipRepaired, whipApart, whepResent, whepLate, whepPictures, whepLoss, whepEstimate,
 		carriedStates, carriedRepeats, carriedBytes, carriedReduced, carriedSequence,
 		destinationState, attempts, failures, sentBytes, sentFrames, skipped, lag, unsent, lastLive, preflight,
 	} {
@@ -147,6 +149,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		if s.HLS != nil {
 			series{ch, []string{s.ID}}.packaged(s.HLS)
+		}
+		if s.WebRTC != nil {
+			series{ch, []string{s.ID}}.peers(s.WebRTC)
 		}
 		for _, d := range s.Destinations {
 			series{ch, []string{s.ID, d.Name, d.Platform}}.destination(&d)

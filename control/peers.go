@@ -1,0 +1,81 @@
+package control
+
+import (
+	"github.com/simulcart/simulcart/ingest"
+	"github.com/simulcart/simulcart/outputs"
+)
+
+// Peers tells of those who publish and watch a stream over WebRTC; false where nobody ever did. A nil func: nobody does.
+type Peers struct {
+	Publishing func(stream string) (ingest.Reception, bool)
+	Watching   func(stream string) (outputs.Viewing, bool)
+}
+
+// PeersStatus is how publishers and viewers over WebRTC are doing. The counters count since the process started.
+type PeersStatus struct {
+	Publishers *PublishersStatus `json:"publishers,omitempty" doc:"absent where nobody published over WHIP"`
+	Viewers    *ViewersStatus    `json:"viewers,omitempty" doc:"absent where nobody watched over WHEP"`
+}
+
+// PublishersStatus is how those who publish over WHIP are heard.
+type PublishersStatus struct {
+	Opening       int     `json:"opening" doc:"that are not connected yet"`
+	Connected     int     `json:"connected"`
+	Joined        uint64  `json:"joined" doc:"that were connected ever"`
+	Failed        uint64  `json:"failed" doc:"that were let in, and never connected"`
+	Lost          uint64  `json:"lost_packets" doc:"that never came"`
+	Repaired      uint64  `json:"repaired_packets" doc:"that came after they were asked for"`
+	KeyFrames     uint64  `json:"key_frame_requests"`
+	TripSeconds   float64 `json:"trip_seconds" doc:"there and back, as what was asked for came; 0: not known"`
+	JitterSeconds float64 `json:"jitter_seconds" doc:"of pictures"`
+	ApartSeconds  float64 `json:"apart_seconds" doc:"sound behind pictures, by the publisher's own clock"`
+}
+
+// ViewersStatus is how those who watch over WHEP are doing.
+type ViewersStatus struct {
+	Opening   int    `json:"opening" doc:"that are not connected yet"`
+	Connected int    `json:"connected"`
+	Joined    uint64 `json:"joined" doc:"that were connected ever"`
+	Failed    uint64 `json:"failed" doc:"that were let in, and never connected"`
+	Asked     uint64 `json:"resent_packets" doc:"that viewers missed, and got again"`
+	Late      uint64 `json:"late_packets" doc:"that viewers missed, and that were not kept any more"`
+	Pictures  uint64 `json:"lost_pictures" doc:"complaints of viewers: PLI and FIR"`
+	KeyFrames uint64 `json:"key_frame_requests" doc:"that were handed to the publisher"`
+
+	Trip     Spread `json:"trip_seconds" doc:"there and back"`
+	Loss     Spread `json:"loss" doc:"of packets, 0 to 1"`
+	Jitter   Spread `json:"jitter_seconds"`
+	Estimate Spread `json:"estimate_bits_per_second" doc:"of what the ways to the viewers carry"`
+}
+
+// Spread is a measure of the viewers that are there.
+type Spread struct {
+	Mean float64 `json:"mean"`
+	Most float64 `json:"most"`
+}
+
+// peersOf tells of those who publish and watch over WebRTC; nil where nobody ever did.
+func (c *Controller) peersOf(stream string) *PeersStatus {
+	st := &PeersStatus{}
+	if c.Peers.Publishing != nil {
+		if n, ever := c.Peers.Publishing(stream); ever {
+			st.Publishers = &PublishersStatus{
+				Opening: n.Opening, Connected: n.Connected, Joined: n.Joined, Failed: n.Failed, Lost: n.Lost, Repaired: n.Repaired, KeyFrames: n.KeyFrames,
+				TripSeconds: n.Trip.Seconds(), JitterSeconds: n.Jitter.Seconds(), ApartSeconds: n.Apart.Seconds(),
+			}
+		}
+	}
+	if c.Peers.Watching != nil {
+		if n, ever := c.Peers.Watching(stream); ever {
+			spread := func(s outputs.Spread) Spread { return Spread{s.Mean(), s.Most} }
+			st.Viewers = &ViewersStatus{
+				Opening: n.Opening, Connected: n.Connected, Joined: n.Joined, Failed: n.Failed, Asked: n.Asked, Late: n.Late, Pictures: n.Pictures,
+				KeyFrames: n.KeyFrames, Trip: spread(n.RTT), Loss: spread(n.Loss), Jitter: spread(n.Jitter), Estimate: spread(n.Estimate),
+			}
+		}
+	}
+	if st.Publishers == nil && st.Viewers == nil {
+		return nil
+	}
+	return st
+}
