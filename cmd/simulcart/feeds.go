@@ -10,6 +10,7 @@ import (
 	"github.com/simulcart/simulcart/ingest"
 	hlsout "github.com/simulcart/simulcart/outputs/hls"
 	rtspout "github.com/simulcart/simulcart/outputs/rtsp"
+	whepout "github.com/simulcart/simulcart/outputs/whep"
 	"github.com/simulcart/simulcart/relay"
 )
 
@@ -61,6 +62,7 @@ func (n *node) segments(c config.HLS) *hlsout.Server {
 func (n *node) public() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/hls/", n.hls.Handler())
+	n.webrtc.mount(mux)
 	mux.Handle("/", n.web.Handler())
 	return mux
 }
@@ -75,6 +77,9 @@ func (n *node) feedURL(over access.Protocol, host, stream, secret string) string
 		access.RTMP: {{"rtmp", "/live/", n.on.rtmp}, {"rtmps", "/live/", n.on.rtmps}},
 		access.RTSP: {{"rtsp", "/", n.on.rtsp}, {"rtsps", "/", n.on.rtsps}},
 		access.HLS:  {{"http", "/hls/", n.on.http}, {"https", "/hls/", n.on.https}},
+	}
+	if n.webrtc != nil {
+		places[access.WHEP] = []place{{"http", whepout.Path, n.on.http}, {"https", whepout.Path, n.on.https}}
 	}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

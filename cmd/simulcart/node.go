@@ -42,6 +42,7 @@ type node struct {
 	rtmp       *rtmpin.Server
 	hls        *hlsout.Server
 	web        *web.Server
+	webrtc     *webrtc                   // nil without webrtc
 	rtmpsCert  *certificate              // nil without rtmps
 	httpsCert  *certificate              // nil without https
 	rtspsCert  *certificate              // nil without rtsps
@@ -97,7 +98,7 @@ func (n *node) isReady() error {
 }
 
 // listen opens what the configuration names.
-func (n *node) listen() error {
+func (n *node) listen() (err error) {
 	for _, l := range []struct {
 		key, address string
 		to           *net.Listener
@@ -120,10 +121,12 @@ func (n *node) listen() error {
 		*l.to = opened
 	}
 	if address := n.config.RTSP.UDP; address != "" && n.on.rtsp != nil {
-		var err error
 		if n.on.rtp, err = rtspout.OpenPorts(address); err != nil {
 			return fmt.Errorf("rtsp.udp: %w: is another program using it, or the port behind it? choose another port", err)
 		}
+	}
+	if n.webrtc, err = n.newWebRTC(n.config.Webrtc); err != nil {
+		return err
 	}
 	return n.certificates(n.config)
 }
@@ -167,6 +170,7 @@ func (n *node) closeListeners() {
 	if n.on.rtp != nil {
 		_ = n.on.rtp.Close()
 	}
+	n.webrtc.close()
 }
 
 // run serves until ctx ends, then drains: destinations get their last frames and a clean end, within the configured time.
@@ -231,6 +235,7 @@ func (n *node) serve(spawn func(func(context.Context) error)) {
 	if n.on.http != nil || n.on.https != nil {
 		spawn(n.hls.Run)
 	}
+	n.webrtc.serve(spawn)
 	if l := n.on.http; l != nil {
 		spawn(func(ctx context.Context) error { return serveHTTP(ctx, l, nil, public, n.log) })
 	}
@@ -272,7 +277,7 @@ func (n *node) announce() {
 	if n.on.rtp != nil {
 		attrs = append(attrs, "rtsp_udp", n.on.rtp.String())
 	}
-	n.log.Info("simulcart is ready", attrs...)
+	n.log.Info("simulcart is ready", append(attrs, n.webrtc.addresses()...)...)
 	n.log.Info("products of the API and all cues are kept in memory: a restart loses them")
 }
 
@@ -331,6 +336,7 @@ func needRestart(old, now *config.Config) []string {
 		{"hls", reflect.DeepEqual(old.HLS, now.HLS)},
 		{"https.listen", old.HTTPS.Listen == now.HTTPS.Listen},
 		{"metrics.listen", old.Metrics == now.Metrics},
+		{"webrtc", reflect.DeepEqual(old.Webrtc, now.Webrtc)},
 		{"log", old.Log == now.Log},
 		{"debug", old.Debug == now.Debug},
 		{"limits", old.Limits == now.Limits},

@@ -180,6 +180,21 @@ func (s *Server) forget(v *session) {
 	s.totals[name].Add(counts.Past())
 }
 
+// Status tells how the viewers of a stream are doing; false where none ever was there.
+func (s *Server) Status(stream string) (outputs.Viewing, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var sum outputs.Viewing
+	total := s.totals[stream]
+	if total != nil {
+		sum = *total
+	}
+	for v := range s.views[stream] {
+		sum.Add(v.counts.Status())
+	}
+	return sum, total != nil || len(s.views[stream]) > 0
+}
+
 // base gives the RTP timestamp of a stream's media time 0, the same for all viewers.
 func (s *Server) base(stream string) uint32 {
 	s.mu.Lock()
