@@ -18,7 +18,7 @@ import (
 	"github.com/simulcart/simulcart/internal/mediatest"
 )
 
-//go:embed page.html page.js
+//go:embed page.html page.js peer.html peer.js
 var page embed.FS
 
 // modules are what npm installs.

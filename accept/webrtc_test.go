@@ -1,0 +1,139 @@
+//go:build linux
+
+package accept_test
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/simulcart/simulcart/internal/mediatest"
+	"github.com/simulcart/simulcart/internal/mediatest/browser"
+	"github.com/simulcart/simulcart/overlay"
+)
+
+// edgeWithin is how soon behind its first picture a browser must be at the live edge, though it began with an older key frame.
+const edgeWithin = 500 * time.Millisecond
+
+// withWebRTC gives the section of WebRTC on free ports.
+func withWebRTC(t testing.TB) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(mediatest.FreeAddrs(t, 1)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("webrtc: {udp: \":%s\", tcp: \":%s\"}\n", port, port)
+}
+
+// joined checks that a browser was let in, and that nothing went wrong in it.
+func joined(t *testing.T, r *browser.PeerReport) {
+	t.Helper()
+	if len(r.Wrong) > 0 || r.Status != 201 || r.Connected < 0 || r.Deleted != 200 {
+		t.Fatalf("POST %d, connected %.0f, DELETE %d: %v %v\n%s", r.Status, r.Connected, r.Deleted, r.Wrong, r.Console, r.Answer)
+	}
+}
+
+// watched checks what a browser saw, and prints its figures. Pictures that could not be read are those that were cut short at the end.
+func watched(t *testing.T, name string, r *browser.PeerReport) {
+	t.Helper()
+	joined(t, r)
+	figure(t, name+"_first_picture", r.First, fmt.Sprintf("ms, connected at %.0f ms", r.Connected))
+	figure(t, name+"_decoded", r.Count("video", "framesDecoded"), fmt.Sprintf("pictures: %.0f PLI, %.0f NACK, %.0f lost, %.0f freezes", r.Count("video", "pliCount"),
+		r.Count("video", "nackCount"), r.Count("video", "packetsLost"), r.Count("video", "freezeCount")))
+	if r.Count("video", "packetsLost") > 0 || r.Count("video", "pliCount") > 0 {
+		t.Errorf("the browser lost something on this machine: %v", r.Stats["video"])
+	}
+	back, unread := 0, 0
+	for i, p := range r.Pictures {
+		if p.Number < 0 {
+			unread++
+		} else if i > 0 && (int32(p.RTP-r.Pictures[i-1].RTP) <= 0 || p.Number <= r.Pictures[i-1].Number) {
+			back++
+		}
+	}
+	if len(r.Pictures) < 30 || back > 0 || unread > 0 {
+		t.Errorf("%d pictures, %d go back, %d cannot be read", len(r.Pictures), back, unread)
+	}
+}
+
+// TestWHEP lets Chromium watch what ffmpeg publishes over RTMP, with overlay states.
+func TestWHEP(t *testing.T) {
+	realPeers(t)
+	seconds := pick(t, 4, 60)
+	page := browser.NewPage(t)
+	s := stream{id: "maria", public: true}
+	g := &gateway{tokens: true, partners: withWebRTC(t)}
+	g.start(t, s)
+	g.stock(t, s)
+	clip := mediatest.Counted{Pictures: (seconds + 10) * 30, Rate: 30}
+	mediatest.Publish(t, clip.File(t), g.publishURL(s))
+	g.awaitState(t, s, "live")
+	g.show(t, s, `{"action":"show","product":"red","style":"e0"}`)
+	watch := page.Peer(t, browser.PeerWish{Address: "http://" + g.http + "/whep/maria", Seconds: seconds, Channel: true})
+	mediatest.Within(t, patience, "a viewer", func() bool {
+		return strings.Contains(g.page(t, g.metrics, "/metrics"), `simulcart_webrtc_peers{side="whep",state="connected",stream="maria"} 1`)
+	})
+	time.Sleep(2 * time.Second)
+	g.show(t, s, `{"action":"show","product":"red","style":"e1"}`)
+	r := watch.Report(t)
+	watched(t, "whep", r)
+	edge(t, clip, r)
+	var seqs []int64
+	for _, state := range r.States {
+		m, err := overlay.ParseMessage([]byte(state.Text))
+		if err != nil {
+			t.Fatalf("%v: %s", err, state.Text)
+		}
+		seqs = append(seqs, m.Seq)
+	}
+	if !slices.Equal(seqs, []int64{1, 2}) {
+		t.Errorf("states %v came by the data channel", seqs)
+	}
+}
+
+// edge checks how soon a browser was at the live edge: its pictures are as late as the least late ones then.
+func edge(t *testing.T, clip mediatest.Counted, r *browser.PeerReport) {
+	t.Helper()
+	late := func(p browser.PeerPicture) float64 { return p.Wall - float64(clip.PTS(p.Number))/90 }
+	least := late(slices.MinFunc(r.Pictures, func(a, b browser.PeerPicture) int { return int(late(a) - late(b)) }))
+	figure(t, "whep_began_behind", late(r.Pictures[0])-least, "ms")
+	i := slices.IndexFunc(r.Pictures, func(p browser.PeerPicture) bool { return late(p)-least < 100 })
+	timeFigure(t, "whep_at_live_edge", time.Duration((r.Pictures[i].At-r.Pictures[0].At)*float64(time.Millisecond)), edgeWithin)
+}
+
+// TestWHIP lets Chromium publish, and another one watch.
+func TestWHIP(t *testing.T) {
+	realPeers(t)
+	seconds := pick(t, 3, 60)
+	page := browser.NewPage(t)
+	s := stream{id: "maria", public: true}
+	g := &gateway{tokens: true, partners: withWebRTC(t)}
+	g.start(t, s)
+	publisher := page.Peer(t, browser.PeerWish{Address: "http://" + g.http + "/whip/maria", Token: s.key(), Seconds: seconds + 60, Publish: true})
+	g.awaitState(t, s, "live")
+	watch := page.Peer(t, browser.PeerWish{Address: "http://" + g.http + "/whep/maria", Seconds: seconds})
+	r := watch.Report(t)
+	publisher.Signal(syscall.SIGTERM) // it says what it saw, and sends DELETE
+	p := publisher.Report(t)
+	joined(t, p)
+	watched(t, "whip", r)
+	wall := make(map[int]float64, len(p.Sent))
+	for _, sent := range p.Sent {
+		wall[sent.Number] = sent.Wall
+	}
+	var delays []time.Duration
+	for _, seen := range r.Pictures {
+		delays = append(delays, time.Duration((seen.Wall-wall[seen.Number])*float64(time.Millisecond)))
+	}
+	slices.Sort(delays)
+	timeFigure(t, "whip_to_whep_delay_p50", delays[len(delays)/2], 250*time.Millisecond)
+	figure(t, "whip_sent", float64(len(p.Sent)), fmt.Sprintf("pictures, %.0f encoded, %.0f PLI", p.Count("video", "framesEncoded"), p.Count("video", "pliCount")))
+	if got := r.Count("audio", "totalSamplesReceived"); got < 48000 {
+		t.Errorf("%.0f samples of sound came", got)
+	}
+	g.awaitState(t, s, "idle") // DELETE ends the session
+}

@@ -1,0 +1,136 @@
+// Watches over WHEP, or publishes over WHIP a canvas whose pictures carry their number and a tone, and notes what it sees. page.js has
+// the clock and the reading of numbers.
+"use strict";
+
+const noted = { pictures: [], states: [], sent: [], status: 0, head: {}, connected: -1, first: -1, wrong: [] };
+let peer;
+let session;
+let token;
+
+// One number of a picture as a Gray code with its checksum, as internal/mediatest paints it.
+function code(n) {
+  const gray = n ^ (n >> 1);
+  let crc = 0xff;
+  for (const byte of [gray >> 16, (gray >> 8) & 255, gray & 255]) {
+    crc ^= byte;
+    for (let i = 0; i < 8; i++) crc = crc & 0x80 ? ((crc << 1) & 255) ^ 7 : crc << 1;
+  }
+  return gray * 256 + crc;
+}
+
+function paint(context, n) {
+  const { width, height } = context.canvas;
+  const word = code(n);
+  for (let cell = 0; cell < 32; cell++) {
+    context.fillStyle = Math.floor(word / 2 ** (31 - cell)) % 2 === 1 ? "#ebebeb" : "#101010";
+    context.fillRect(((cell % 8) * width) / 8, (Math.floor(cell / 8) * height) / 4, width / 8, height / 4);
+  }
+}
+
+const head = (more) => (token === "" ? more : { ...more, Authorization: `Bearer ${token}` });
+
+// Begins the session, as soon as there is an offer: candidates are not waited for.
+async function open(address) {
+  peer.addEventListener("connectionstatechange", () => {
+    if (peer.connectionState === "connected" && noted.connected < 0) noted.connected = now();
+    if (peer.connectionState === "failed") window.over = true;
+  });
+  await peer.setLocalDescription();
+  const answer = await fetch(address, { method: "POST", headers: head({ "Content-Type": "application/sdp" }), body: peer.localDescription.sdp });
+  noted.status = answer.status;
+  noted.head = Object.fromEntries(answer.headers);
+  const text = await answer.text();
+  if (answer.status !== 201) {
+    noted.wrong.push(text);
+    window.over = true;
+    return;
+  }
+  session = new URL(answer.headers.get("Location"), address).href;
+  noted.answer = text;
+  await peer.setRemoteDescription({ type: "answer", sdp: text });
+}
+
+// Every decoded picture, whether it is presented or not.
+async function read(track) {
+  const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    if (noted.first < 0) noted.first = now();
+    noted.pictures.push([number(value), value.metadata().rtpTimestamp ?? 0, now(), Date.now()]);
+    value.close();
+  }
+}
+
+async function watch({ address, channel }) {
+  peer = new RTCPeerConnection();
+  const stream = new MediaStream();
+  for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
+  if (channel) {
+    const data = peer.createDataChannel("simulcart.overlay", { protocol: "simulcart.overlay.1" });
+    data.addEventListener("message", ({ data }) => noted.states.push({ text: data, at: now() }));
+  }
+  peer.addEventListener("track", ({ track }) => {
+    stream.addTrack(track);
+    video.srcObject = stream;
+    if (track.kind === "video") read(track.clone());
+  });
+  await open(address);
+}
+
+async function publish({ address, rate, codec }) {
+  peer = new RTCPeerConnection();
+  const context = document.getElementById("source").getContext("2d");
+  const pictures = context.canvas.captureStream(0).getVideoTracks()[0];
+  const audio = new AudioContext();
+  const tone = new OscillatorNode(audio, { frequency: 440 });
+  const out = new MediaStreamAudioDestinationNode(audio);
+  tone.connect(out);
+  tone.start();
+  const sender = peer.addTransceiver(pictures, { direction: "sendonly" });
+  if (codec !== "") {
+    const { codecs } = RTCRtpSender.getCapabilities("video");
+    sender.setCodecPreferences(codecs.filter((c) => c.mimeType === `video/${codec}` || c.mimeType === "video/rtx"));
+  }
+  peer.addTransceiver(out.stream.getAudioTracks()[0], { direction: "sendonly" });
+  await open(address);
+  let n = 0;
+  setInterval(() => {
+    if (window.over) return;
+    paint(context, n);
+    pictures.requestFrame();
+    noted.sent.push([n, now(), Date.now()]);
+    n++;
+  }, 1000 / rate);
+}
+
+window.play = (wish) => {
+  begin = performance.now();
+  token = wish.token;
+  const work = wish.publish ? publish(wish) : watch(wish);
+  return work.catch((e) => {
+    noted.wrong.push(`${e}`);
+    window.over = true;
+  });
+};
+
+// What the browser counts itself, by kind of medium.
+async function counted() {
+  const all = {};
+  for (const s of (await peer.getStats()).values()) {
+    if (s.type === "inbound-rtp" || s.type === "outbound-rtp") all[s.kind] = s;
+    if (s.type === "candidate-pair" && s.nominated) all.pair = s;
+    if (s.type === "codec") all[`codec-${s.mimeType}`] = s;
+  }
+  return all;
+}
+
+window.report = async () => {
+  const stats = await counted();
+  if (session !== undefined) {
+    const ended = await fetch(session, { method: "DELETE", headers: head({}) });
+    noted.deleted = ended.status;
+  }
+  window.over = true;
+  return { ...noted, stats };
+};
