@@ -2,6 +2,7 @@ package whip
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/simulcart/simulcart/internal/rtc"
@@ -31,6 +32,7 @@ func choose(o *rtc.Offer) (map[int]rtc.Codec, error) {
 		}
 		sends = true
 		if c, ok := best(m.Codecs); ok && !taken[m.Kind] {
+			c.Feedback = slices.DeleteFunc(c.Feedback, func(f string) bool { return f == "goog-remb" }) // the other one is given
 			chosen[i], taken[m.Kind] = c, true
 		}
 	}

@@ -2,12 +2,16 @@ package whep
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/simulcart/simulcart/internal/rtc"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire/rtp"
 )
+
+// transportWide is feedback for senders that control their rate, RFC 8888's elder.
+const transportWide = "transport-cc"
 
 // choice is which track goes where.
 type choice struct {
@@ -32,6 +36,7 @@ func choose(o *rtc.Offer, tracks []*media.Track) (map[int]choice, error) {
 			continue
 		}
 		if c, fits := match(t, m.Codecs); fits {
+			c.Feedback = slices.DeleteFunc(c.Feedback, func(f string) bool { return f == transportWide }) // so that she estimates herself
 			chosen[i], *taken = choice{t, c}, true
 		}
 	}
