@@ -163,7 +163,8 @@ func (r *reader) partnersAsWhole(c *Config) {
 // protocolsThatAreOff warns of those in a contract that no listener serves.
 func (r *reader) protocolsThatAreOff(c *Config, p Partner, path string) {
 	for i, word := range p.Protocols {
-		off, hint := "", "give one of them a listen line"
+		var off string
+		hint := "give one of them a listen line"
 		switch {
 		case word == "rtmp" && c.RTMP.Listen == "" && c.RTMPS.Listen == "":
 			off = "rtmp and rtmps"

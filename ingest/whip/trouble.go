@@ -17,8 +17,8 @@ var (
 
 // trouble is what cannot be relayed, said once in a while.
 type trouble struct {
-	count int
-	said  time.Time
+	troubles int
+	said     time.Time
 }
 
 // complain says what is wrong with what comes; nil is nothing.
@@ -26,10 +26,10 @@ func (p *session) complain(err error) {
 	if err == nil {
 		return
 	}
-	p.trouble.count++
+	p.troubles++
 	if now := time.Now(); now.Sub(p.said) >= complainEach {
-		p.log.Warn("publisher sends what cannot be relayed", "count", p.trouble.count, "err", err)
-		p.said, p.trouble.count = now, 0
+		p.log.Warn("publisher sends what cannot be relayed", "count", p.troubles, "err", err)
+		p.said, p.troubles = now, 0
 	}
 }
 

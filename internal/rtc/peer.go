@@ -141,8 +141,12 @@ func (p *Peer) Answer(ctx context.Context) ([]byte, error) {
 	return d.Marshal()
 }
 
-// tell puts our own parameters into a section of the answer.
+// tell puts into a section of the answer what pion leaves out: the name of one that is refused, and our own parameters.
 func (p *Peer) tell(i int, m *sdp.MediaDescription) {
+	if _, named := m.Attribute(sdp.AttrKeyMID); !named {
+		mid, _ := p.offer.description.MediaDescriptions[i].Attribute(sdp.AttrKeyMID)
+		m.Attributes = append(m.Attributes, sdp.Attribute{Key: "inactive"}, sdp.Attribute{Key: sdp.AttrKeyMID, Value: mid})
+	}
 	c, chosen := p.terms.Chosen[i]
 	if !chosen || p.terms.Parameters == "" || m.MediaName.Media != "audio" {
 		return

@@ -41,6 +41,7 @@ type Client struct {
 
 	t       testing.TB
 	options Options
+	offer   string
 }
 
 // H264 are the parameters of H.264 as browsers offer it.
@@ -120,9 +121,12 @@ func (c *Client) register(engine *webrtc.MediaEngine, kind webrtc.RTPCodecType, 
 	}
 }
 
-// Offer gives the offer with all candidates.
+// Offer gives the offer with all candidates, the same each time.
 func (c *Client) Offer() string {
 	c.t.Helper()
+	if c.offer != "" {
+		return c.offer
+	}
 	offer, err := c.PC.CreateOffer(nil)
 	if err != nil {
 		c.t.Fatal(err)
@@ -136,6 +140,7 @@ func (c *Client) Offer() string {
 	if c.options.Edit != nil {
 		text = c.options.Edit(text)
 	}
+	c.offer = text
 	return text
 }
 
@@ -185,6 +190,26 @@ func Ask(t testing.TB, method, to, contentType, body string, head ...string) Rep
 		t.Fatal(err)
 	}
 	return Reply{a.StatusCode, a.Header, b.String()}
+}
+
+// Want is Ask, with the status that must come.
+func (c *Client) Want(status int, method, to, contentType, body string, head ...string) Reply {
+	c.t.Helper()
+	a := c.Ask(method, to, contentType, body, head...)
+	if a.Status != status {
+		c.t.Errorf("%s %s: got %d, want %d\n%s", method, to, a.Status, status, a.Body)
+	}
+	if problem := a.Header.Get("Content-Type"); a.Status >= http.StatusBadRequest && problem != "application/problem+json" {
+		c.t.Errorf("%s: an error of the type %q", method, problem)
+	}
+	return a
+}
+
+// As gives the client another token.
+func (c *Client) As(token string) *Client {
+	other := *c
+	other.options.Token = token
+	return &other
 }
 
 // connect begins the session and waits until media may flow.
@@ -260,4 +285,34 @@ func (c *Client) Pair() string {
 		return ""
 	}
 	return pair.String()
+}
+
+// Restart begins ICE anew, as RFC 9725 §4.3.3 has it.
+func (c *Client) Restart() {
+	c.t.Helper()
+	offer, err := c.PC.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.PC.SetLocalDescription(offer); err != nil {
+		c.t.Fatal(err)
+	}
+	fragment := "a=ice-ufrag:" + line(offer.SDP, "a=ice-ufrag:") + "\r\na=ice-pwd:" + line(offer.SDP, "a=ice-pwd:") + "\r\n"
+	a := c.Want(http.StatusOK, http.MethodPatch, c.Location, "application/trickle-ice-sdpfrag", fragment, "If-Match", "*")
+	c.ETag = a.Header.Get("ETag")
+	answer := c.Answer
+	for _, name := range []string{"a=ice-ufrag:", "a=ice-pwd:"} {
+		answer = strings.ReplaceAll(answer, name+line(answer, name), name+line(a.Body, name))
+	}
+	c.Answer = answer
+	if err := c.PC.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: c.candidates(answer)}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// line gives what follows a prefix in the first line that has it.
+func line(text, prefix string) string {
+	_, rest, _ := strings.Cut(text, prefix)
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return value
 }
