@@ -33,7 +33,8 @@ type place struct {
 	packet Packet
 	here   bool
 	since  time.Time // it is known to be missing
-	asked  time.Time // for it, last; zero: never
+	first  time.Time // when it was asked for
+	asked  time.Time // when it was asked for last
 	asks   int
 }
 
@@ -42,7 +43,7 @@ func (w *Window) place(sequence uint16) *place { return &w.places[int(sequence)%
 // Repaired counts the packets that came after they were asked for.
 func (w *Window) Repaired() uint64 { return w.repaired }
 
-// Trip is how long it took the last packet that was asked for once to come; 0 before the first.
+// Trip is how long packets take to come after they are first asked for, the longest of late; 0 before the first.
 func (w *Window) Trip() time.Duration { return w.trip }
 
 // Push takes a packet that came at the time now, and gives those that are in order with it.
@@ -85,8 +86,10 @@ func (w *Window) take(out []Packet, p Packet, ahead int, now time.Time) []Packet
 	}
 	if at.asks > 0 {
 		w.repaired++
-		if at.asks == 1 {
-			w.trip = now.Sub(at.asked)
+		if trip := now.Sub(at.first); trip > w.trip {
+			w.trip = trip
+		} else { // maybe it was late, and not sent again
+			w.trip += (trip - w.trip) / 32
 		}
 	}
 	at.packet, at.here = p, true
@@ -150,8 +153,10 @@ func (w *Window) Missing(dst []uint16, now time.Time, after, each time.Duration)
 		if at.here || now.Sub(at.since) < after || at.asks > 0 && now.Sub(at.asked) < each {
 			continue
 		}
+		if at.asks++; at.asks == 1 {
+			at.first = now
+		}
 		at.asked = now
-		at.asks++
 		dst = append(dst, sequence)
 	}
 	return dst
