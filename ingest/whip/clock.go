@@ -14,8 +14,8 @@ const (
 )
 
 // clock puts the tracks of one publisher on one line. Each has timestamps of its own, from a base that nobody knows; at first they are put
-// together by when they arrive, and then, by the sender reports, by when they were made (RFC 3550 §6.4.1). The first track of
-// all keeps its place, and the other one moves slowly.
+// together by when they arrive, and then, by the sender reports, by when they were made (RFC 3550 §6.4.1). Pictures keep
+// their place, and sound moves slowly.
 type clock struct {
 	begun time.Time // arrival of the first packet
 	hands [2]hand   // of pictures and of sound
@@ -25,7 +25,6 @@ type clock struct {
 type hand struct {
 	begun  bool
 	given  bool       // a frame was handed out
-	lead   bool       // the track that keeps its place
 	offset media.Time // of the clock, less that of the track
 	first  media.Time // the offset by arrival
 	told   bool       // a sender report came
@@ -41,7 +40,7 @@ func (c *clock) begin(kind int, arrival time.Time) {
 	}
 	h.begun = true
 	if c.begun.IsZero() {
-		c.begun, h.lead = arrival, true
+		c.begun = arrival
 	}
 	h.offset = media.Time(arrival.Sub(c.begun))
 	h.first, h.moved = h.offset, arrival
@@ -56,14 +55,16 @@ func (c *clock) report(kind int, t, wall media.Time) {
 // time gives the time of a frame on the line.
 func (c *clock) time(kind int, t media.Time, now time.Time) media.Time {
 	h := &c.hands[kind]
-	c.slew(h, &c.hands[1-kind], now)
+	if kind == sound {
+		c.slew(h, &c.hands[picture], now)
+	}
 	h.given = true
 	return t + h.offset
 }
 
-// slew moves a track that does not lead towards where the sender reports put it.
+// slew moves sound towards where the sender reports put it.
 func (c *clock) slew(h, other *hand, now time.Time) {
-	if h.lead || !h.told || !other.told || !other.begun {
+	if !h.told || !other.told || !other.begun {
 		h.moved = now
 		return
 	}

@@ -2,6 +2,8 @@ package whip
 
 import (
 	"bytes"
+	"errors"
+	"net"
 	"sync"
 	"time"
 
@@ -23,8 +25,11 @@ const (
 var kinds = [2]string{"video", "audio"}
 
 const (
-	askAfter   = 10 * time.Millisecond  // that a packet is missing: it may be late
-	askEach    = 100 * time.Millisecond // again, at least, where the way to the publisher is not known
+	askAfter   = 10 * time.Millisecond  // that a packet is missing, and the jitter: it may be late
+	askLatest  = 60 * time.Millisecond  //
+	askEach    = 50 * time.Millisecond  // again, or in the time that it takes to come
+	askSeldom  = 150 * time.Millisecond // but so often at least, since requests are lost too
+	repairEach = 20 * time.Millisecond  // pion hands over what was sent again when it is asked, not when it comes
 	soundWait  = 100 * time.Millisecond // for packets that cannot be asked for
 	largest    = 2048                   // bytes of a packet
 	ourSSRC    = 1                      // of feedback; we send nothing else
@@ -107,7 +112,14 @@ func (p *session) hear(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver)
 func (p *session) hearPackets(kind int, remote *webrtc.TrackRemote) {
 	buf := make([]byte, largest)
 	for {
+		if remote.HasRTX() {
+			_ = remote.SetReadDeadline(time.Now().Add(repairEach))
+		}
 		n, _, err := remote.Read(buf)
+		var waited net.Error
+		if errors.As(err, &waited) && waited.Timeout() {
+			continue
+		}
 		if err != nil {
 			return
 		}
@@ -176,11 +188,8 @@ func (l *lane) missing(now time.Time) rtcp.Packet {
 	if !l.codec.Has("nack") {
 		return nil
 	}
-	each := askEach
-	if trip := l.window.Trip(); trip > 0 {
-		each = trip + trip/2
-	}
-	numbers := l.window.Missing(nil, now, askAfter, max(each, 2*askAfter))
+	each := min(max(l.window.Trip(), askEach), askSeldom)
+	numbers := l.window.Missing(nil, now, min(askAfter+l.jitter, askLatest), each)
 	if len(numbers) == 0 {
 		return nil
 	}

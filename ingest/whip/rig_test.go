@@ -53,6 +53,7 @@ type rig struct {
 	stream   *relay.Stream
 	refusals ingest.Refusals
 	url      string
+	udp      string // address of the media
 	seq      byte
 }
 
@@ -81,6 +82,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	endpoint := &rtc.Endpoint{UDP: udp, TCP: tcp}
+	r.udp = udp.LocalAddr().String()
 	r.server = &whip.Server{Endpoint: endpoint, Gate: r.gate, Registry: registry, Refusals: &r.refusals, Log: log}
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup

@@ -172,6 +172,7 @@ func (p *session) run(ctx context.Context) {
 		return // the gate has logged it
 	}
 	p.counts.Connect()
+	p.announce()
 	clean, err := p.relay(ctx)
 	p.pub.Close(clean)
 	over()
@@ -300,7 +301,6 @@ func (p *session) join(a arrival) (*lane, error) {
 	if a.kind == picture {
 		p.keyer.want()
 	}
-	p.announce()
 	return l, nil
 }
 
@@ -314,12 +314,17 @@ func (p *session) begin(l *lane, a arrival) {
 	}
 }
 
-// announce tells the publication which tracks there are. Pictures whose configuration is not known yet are announced without it.
+// announce tells the publication which tracks there are, or will be by the answer. Pictures whose configuration is not known yet are
+// announced without it.
 func (p *session) announce() {
 	var tracks []*media.Track
-	for _, l := range p.lanes {
-		if l != nil {
+	for kind, l := range p.lanes {
+		c, agreed := p.codecs[kinds[kind]]
+		switch t, err := c.Track(uint8(kind)); {
+		case l != nil:
 			tracks = append(tracks, l.track)
+		case agreed && err == nil:
+			tracks = append(tracks, t)
 		}
 	}
 	p.pub.SetTracks(tracks)

@@ -39,6 +39,7 @@ const (
 	firstPacket      = 5 * time.Second // for what TCP connections say first
 	datagrams        = 32              // of a TCP connection that wait to be read
 	certificateLife  = 7 * 24 * time.Hour
+	replayWindow     = 2048     // packets, so that those that are sent again within 0.5 s are not taken for replayed ones (RFC 3711 §3.3.2)
 	largestMessage   = 16 << 10 // bytes of a message on a data channel that peers may send
 )
 
@@ -152,6 +153,7 @@ func (e *Endpoint) connection(media *webrtc.MediaEngine, stages *interceptor.Reg
 	s.SetICETimeouts(lostAfter, goneAfter, 0)
 	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	s.SetDTLSConnectContextMaker(e.handshake)
+	s.SetSRTPReplayProtectionWindow(replayWindow)
 	s.SetSCTPMaxMessageSize(largestMessage)
 	s.SetSCTPMaxReceiveBufferSize(4 * largestMessage)
 	if err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {

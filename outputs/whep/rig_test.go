@@ -58,7 +58,9 @@ type rig struct {
 	contract access.Contract
 	carried  outputs.Carried
 	url      string
+	udp      string // address of the media
 	seq      byte
+	last     []byte // the newest picture
 }
 
 // newRig starts a server whose stream has no session yet.
@@ -88,6 +90,7 @@ func newRig(t *testing.T) *rig {
 		level = slog.LevelDebug
 	}
 	endpoint := &rtc.Endpoint{UDP: udp, TCP: tcp}
+	r.udp = udp.LocalAddr().String()
 	r.server = &whep.Server{
 		Endpoint: endpoint, Registry: r.registry, Links: []string{"stun:stun.example.com:3478"},
 		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level})),
@@ -139,6 +142,7 @@ func (r *rig) picture(key bool, size int) []byte {
 	for i := 5; i < len(data); i++ {
 		data[i] = r.seq ^ byte(i) | 1
 	}
+	r.last = data
 	return data
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,13 +23,13 @@ const patience = 10 * time.Second
 
 // Options say what is unusual about a client.
 type Options struct {
-	Token     string                    // bearer; empty: none is shown
-	NoRepair  bool                      // without retransmissions of their own (RTX)
-	NoNACK    bool                      // without asking for what is lost
-	TCP       bool                      // over ICE-TCP alone
-	Edit      func(offer string) string // the offer, before it is sent; nil: as it is
-	Candidate func(line string) string  // each candidate of the answer; nil: as it is
-	Codecs    []string                  // MIME types of video; nil: H.264, VP8, VP9, AV1
+	Token    string                    // bearer; empty: none is shown
+	NoRepair bool                      // without retransmissions of their own (RTX)
+	NoNACK   bool                      // without asking for what is lost
+	TCP      bool                      // over ICE-TCP alone
+	Edit     func(offer string) string // the offer, before it is sent; nil: as it is
+	Via      string                    // address that stands for the server's UDP port, see [mediatest.Network]; empty: straight, by UDP or TCP
+	Codecs   []string                  // MIME types of video; nil: H.264, VP8, VP9, AV1
 }
 
 // Client is one peer.
@@ -56,6 +57,7 @@ func newClient(t testing.TB, o Options) *Client {
 	var s webrtc.SettingEngine
 	s.LoggerFactory = &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 	s.SetIncludeLoopbackCandidate(true)
+	s.SetSRTPReplayProtectionWindow(2048)
 	if o.TCP {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 	} else {
@@ -241,18 +243,26 @@ func (c *Client) Begin(at string) {
 	}
 }
 
-// candidates lets the options change the candidates of an answer.
+// candidates puts the address on the way in the place of the server's.
 func (c *Client) candidates(answer string) string {
-	if c.options.Candidate == nil {
+	if c.options.Via == "" {
 		return answer
 	}
-	lines := strings.SplitAfter(answer, "\r\n")
-	for i, l := range lines {
-		if strings.HasPrefix(l, "a=candidate:") {
-			lines[i] = c.options.Candidate(strings.TrimSuffix(l, "\r\n")) + "\r\n"
+	host, port, err := net.SplitHostPort(c.options.Via)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var out strings.Builder
+	for l := range strings.Lines(answer) {
+		if !strings.HasPrefix(l, "a=candidate:") {
+			out.WriteString(l)
+		}
+		if words := strings.Fields(l); strings.HasPrefix(l, "a=candidate:") && words[2] == "udp" {
+			words[4], words[5] = host, port
+			out.WriteString(strings.Join(words, " ") + "\r\n")
 		}
 	}
-	return strings.Join(lines, "")
+	return out.String()
 }
 
 // Await waits for a state of the connection.

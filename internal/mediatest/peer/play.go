@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -65,7 +66,17 @@ func NewPlayer(t testing.TB, channel bool, o Options) *Player {
 			p.messages = append(p.messages, string(m.Data))
 		})
 	}
-	p.PC.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.read(t) })
+	p.PC.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+		go func() { // pion learns from sender reports as they are read; ends with the connection
+			buf := make([]byte, 1500)
+			for {
+				if _, _, err := r.Read(buf); err != nil {
+					return
+				}
+			}
+		}()
+		p.read(t)
+	})
 	return p
 }
 
@@ -89,7 +100,12 @@ func (p *Player) read(t *webrtc.TrackRemote) {
 	}
 	window := rtp.Window{}
 	for {
+		_ = t.SetReadDeadline(time.Now().Add(20 * time.Millisecond)) // for what was sent again
 		packet, _, err := t.ReadRTP()
+		var waited net.Error
+		if errors.As(err, &waited) && waited.Timeout() {
+			continue
+		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				p.fault(err)

@@ -125,3 +125,6 @@ func (p *Publisher) Report(track uint8, at media.Time, wall time.Time) {
 		p.t.Error(err)
 	}
 }
+
+// Lose takes so many sequence numbers of a track for packets that never come.
+func (p *Publisher) Lose(track uint8, packets uint16) { p.lanes[track].seq += packets }
