@@ -9,7 +9,7 @@ import (
 // How sound is kept with the pictures.
 const (
 	slewRate  = 50                      // sound moves by at most one part in so many: 20 ms in a second
-	slewFrom  = 4 * media.Millisecond   // differences below this are let be
+	slewFrom  = 4 * media.Millisecond   // differences up to this are let be
 	mostApart = media.Time(time.Second) // sender reports that put the tracks further apart than arrival does are not believed
 )
 
@@ -29,7 +29,8 @@ type hand struct {
 	first  media.Time // the offset by arrival
 	told   bool       // a sender report came
 	real   media.Time // what the sender's time of day is, less the track's time
-	moved  time.Time  // when the offset was last moved
+	moving bool       // the offset is on its way
+	moved  time.Time  // when it was last moved
 }
 
 // begin sets where a track's time 0 lies: it arrived at the time given.
@@ -78,11 +79,10 @@ func (c *clock) slew(h, other *hand, now time.Time) {
 	}
 	step := media.Time(now.Sub(h.moved)) / slewRate
 	h.moved = now
-	switch difference := goal - h.offset; {
-	case difference > slewFrom:
-		h.offset += min(step, difference)
-	case difference < -slewFrom:
-		h.offset -= min(step, -difference)
+	difference := goal - h.offset
+	h.moving = h.moving && difference != 0 || difference > slewFrom || difference < -slewFrom
+	if h.moving {
+		h.offset += max(-step, min(step, difference))
 	}
 }
 

@@ -23,13 +23,14 @@ const patience = 10 * time.Second
 
 // Options say what is unusual about a client.
 type Options struct {
-	Token    string                    // bearer; empty: none is shown
-	NoRepair bool                      // without retransmissions of their own (RTX)
-	NoNACK   bool                      // without asking for what is lost
-	TCP      bool                      // over ICE-TCP alone
-	Edit     func(offer string) string // the offer, before it is sent; nil: as it is
-	Via      string                    // address that stands for the server's UDP port, see [mediatest.Network]; empty: straight, by UDP or TCP
-	Codecs   []string                  // MIME types of video; nil: H.264, VP8, VP9, AV1
+	Token     string                    // bearer; empty: none is shown
+	NoRepair  bool                      // without retransmissions of their own (RTX)
+	NoNACK    bool                      // without asking for what is lost
+	NoReports bool                      // without sender and receiver reports of its own
+	TCP       bool                      // over ICE-TCP alone
+	Edit      func(offer string) string // the offer, before it is sent; nil: as it is
+	Via       string                    // address that stands for the server's UDP port, see [mediatest.Network]; empty: straight, by UDP or TCP
+	Codecs    []string                  // MIME types of video; nil: H.264, VP8, VP9, AV1
 }
 
 // Client is one peer.
@@ -86,8 +87,10 @@ func (c *Client) stages(engine *webrtc.MediaEngine, r *interceptor.Registry) err
 	}
 	engine.RegisterFeedback(webrtc.RTCPFeedback{Type: "nack", Parameter: "pli"}, webrtc.RTPCodecTypeVideo)
 	engine.RegisterFeedback(webrtc.RTCPFeedback{Type: "ccm", Parameter: "fir"}, webrtc.RTPCodecTypeVideo)
-	if err := webrtc.ConfigureRTCPReports(r); err != nil {
-		return err
+	if !c.options.NoReports {
+		if err := webrtc.ConfigureRTCPReports(r); err != nil {
+			return err
+		}
 	}
 	return webrtc.ConfigureTWCCSender(engine, r)
 }

@@ -1,0 +1,158 @@
+package whip_test
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/simulcart/simulcart/internal/mediatest/peer"
+	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/sei"
+)
+
+// bare is the track without its parameter sets, which the pictures have then.
+var bare = &media.Track{ID: 0, Codec: media.H264, ClockRate: 90000}
+
+// withSets puts the parameter sets of a configuration in front of a picture.
+func withSets(t *testing.T, config, data []byte) []byte {
+	t.Helper()
+	c, err := h264.ParseConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []byte
+	for _, unit := range append(c.SPS, c.PPS...) {
+		out = append(append(out, 0, 0, 0, byte(len(unit))), unit...)
+	}
+	return append(out, data...)
+}
+
+// Browsers change the size of their pictures in the middle of the stream: each is a new track, and pictures behind it belong to it.
+func TestParametersChange(t *testing.T) {
+	r := newRig(t)
+	reader := r.stream.Subscribe("test", 0)
+	defer reader.Close()
+	other := bytes.Clone(video.Config)
+	other[11]++ // of the SPS: another level
+	p := peer.Publish(t, r.url, peer.Options{Token: key}, bare)
+	for i, config := range [][]byte{video.Config, video.Config, other, nil, video.Config} {
+		data := r.picture(config != nil, 500)
+		if config != nil {
+			data = withSets(t, config, data)
+		}
+		p.Write(&media.Frame{Track: bare, PTS: ms(int64(40 * i)), Key: config != nil, Data: data})
+	}
+	got, _ := r.frames(reader, 5)
+	for i, same := range []bool{true, true, false, false, true} {
+		if bytes.Equal(got[i].Track.Config, video.Config) != same {
+			t.Errorf("picture %d: %x", i, got[i].Track.Config)
+		}
+		if len(got[i].Data) != 504 {
+			t.Errorf("picture %d has %d bytes", i, len(got[i].Data))
+		}
+	}
+	if got[0].Track != got[1].Track || got[2].Track != got[3].Track || got[0].Track == got[2].Track {
+		t.Error("the tracks change where nothing does")
+	}
+	if tracks := r.stream.Tracks(); len(tracks) != 1 || tracks[0] != got[4].Track {
+		t.Errorf("got %v", tracks)
+	}
+}
+
+// OBS sends parameter sets in packets of their own, no sender reports, and no key frames for the asking.
+func TestSetsOfTheirOwn(t *testing.T) {
+	r := newRig(t)
+	reader := r.stream.Subscribe("test", 0)
+	defer reader.Close()
+	p := peer.Publish(t, r.url, peer.Options{Token: key}, bare, sound)
+	for i := range int64(3) {
+		p.Write(&media.Frame{Track: bare, PTS: ms(40 * i), Data: withSets(t, video.Config, nil)})
+		p.Write(&media.Frame{Track: bare, PTS: ms(40 * i), Key: true, Data: r.picture(true, 500)})
+		p.Write(&media.Frame{Track: sound, PTS: ms(40 * i), Data: opus(1)})
+	}
+	got, sounds := r.frames(reader, 6)
+	if len(got) != 3 || len(sounds) != 3 {
+		t.Fatalf("%d pictures, %d sounds", len(got), len(sounds))
+	}
+	for i, f := range got {
+		if f.Track != got[0].Track || !bytes.Equal(f.Track.Config, video.Config) || f.PTS != ms(int64(40*i)) || !f.Key {
+			t.Errorf("picture %d at %v: %+v", i, f.PTS, f.Track)
+		}
+	}
+}
+
+// Overlay messages under our name are taken out.
+func TestSpoofedOverlays(t *testing.T) {
+	r := newRig(t)
+	reader := r.stream.Subscribe("test", 0)
+	defer reader.Close()
+	p := peer.Publish(t, r.url, peer.Options{Token: key}, video)
+	own, err := sei.Append(nil, media.H264, []byte(`{"v":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture := r.picture(true, 500)
+	p.Write(&media.Frame{Track: video, Key: true, Data: append(own, picture...)})
+	if got, _ := r.frames(reader, 1); !bytes.Equal(got[0].Data, picture) {
+		t.Errorf("got %d bytes, want %d", len(got[0].Data), len(picture))
+	}
+	if st, _ := r.gate.Status("maria"); st.Counters.Drops()["overlay"] != 1 {
+		t.Errorf("dropped %v", st.Counters.Drops())
+	}
+}
+
+// Other codecs are relayed too.
+func TestOtherCodecs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		track      *media.Track
+		key, inter string
+	}{
+		"video/VP8": {&media.Track{Codec: media.VP8, ClockRate: 90000}, "50f2009d012a80026801aabbccdd", "31000000000000000000aabb"},
+		"video/VP9": {&media.Track{Codec: media.VP9, ClockRate: 90000}, "82498342004ff03660aabb", "86000000aabb"},
+		"video/AV1": {&media.Track{Codec: media.AV1, ClockRate: 90000}, "0a0b00000024cf7f0dbfff300832021000", "32023000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			reader := r.stream.Subscribe("test", 0)
+			defer reader.Close()
+			p := peer.Publish(t, r.url, peer.Options{Token: key, Codecs: []string{name}}, tt.track)
+			p.Write(&media.Frame{Track: tt.track, Key: true, Data: mustHex(tt.key)})
+			p.Write(&media.Frame{Track: tt.track, PTS: ms(40), Data: mustHex(tt.inter)})
+			got, _ := r.frames(reader, 2)
+			if len(got) != 2 || !got[0].Key || got[1].Key || !bytes.Equal(got[0].Data, mustHex(tt.key)) || !bytes.Equal(got[1].Data, mustHex(tt.inter)) {
+				t.Errorf("got %d pictures: %x %x", len(got), got[0].Data, got[1].Data)
+			}
+			if got[0].Track.Codec != tt.track.Codec || got[0].Track.Format.Width == 0 {
+				t.Errorf("got %+v", got[0].Track)
+			}
+		})
+	}
+}
+
+// The publisher's own sender reports say how far its sound lies from where it belongs, and it is moved there.
+func TestSenderReports(t *testing.T) {
+	r := newRig(t)
+	reader := r.stream.Subscribe("test", 0)
+	defer reader.Close()
+	p := peer.Publish(t, r.url, peer.Options{Token: key, NoReports: true}, video, sound)
+	p.Write(&media.Frame{Track: video, Key: true, Data: r.picture(true, 500)})
+	p.Write(&media.Frame{Track: sound, Data: opus(1)})
+	r.frames(reader, 2)
+	at := time.Now()
+	apart := func() time.Duration {
+		st, _ := r.server.Status("maria")
+		return st.Apart.Round(10 * time.Millisecond)
+	}
+	r.until("the reports", func() bool {
+		p.Report(0, 0, at)
+		p.Report(1, 0, at.Add(100*time.Millisecond)) // sound of its time 0 was made 100 ms later than the picture of that time
+		return apart() == -100*time.Millisecond
+	})
+	n := int64(0)
+	r.until("the sound to move", func() bool {
+		n += 20
+		p.Write(&media.Frame{Track: sound, PTS: ms(n), Data: opus(1)})
+		return apart() == -90*time.Millisecond
+	})
+}
