@@ -18,6 +18,7 @@ type Trouble struct {
 	Jitter time.Duration // and up to so much more, so that datagrams overtake each other
 	Double float64       // that come twice, 0 to 1
 	Seed   uint64
+	Drop   func(datagram []byte) bool // says which are lost in any case; nil: none
 }
 
 // Network is a path of UDP to a server, with its troubles. Each client has a port of its own on the way to the server.
@@ -136,6 +137,9 @@ func (n *Network) downward(path *net.UDPConn, client netip.AddrPort) {
 func (d *Direction) pass(datagram []byte, send func([]byte)) {
 	d.sent.Add(1)
 	copies, delays := d.fate()
+	if d.trouble.Drop != nil && d.trouble.Drop(datagram) {
+		copies = 0
+	}
 	if copies == 0 {
 		d.lost.Add(1)
 	}

@@ -97,7 +97,7 @@ func (e *Endpoint) open() {
 		}
 		if e.TCP != nil {
 			e.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
-				Listener: e.TCP, Logger: silent.NewLogger("ice"), ReadBufferSize: datagrams, // writes wait: a reader of a stream that lags skips
+				Listener: newBounded(e.TCP, mostConnections), Logger: silent.NewLogger("ice"), ReadBufferSize: datagrams, // writes wait: a reader of a stream that lags skips
 				FirstStunBindTimeout: firstPacket, AliveDurationForConnFromStun: firstPacket,
 			})
 		}
