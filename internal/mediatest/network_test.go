@@ -8,9 +8,9 @@ import (
 	"github.com/simulcart/simulcart/internal/mediatest"
 )
 
-// sendThrough sends numbered datagrams to a server that sends them back, and gives the numbers that come, in order, and how long the
+// sendThrough sends 200 numbered datagrams to a server that sends them back, and gives the numbers that come, in order, and how long the
 // first took.
-func sendThrough(t *testing.T, n int, tr mediatest.Trouble) (got []byte, first time.Duration) {
+func sendThrough(t *testing.T, tr mediatest.Trouble) (got []byte, first time.Duration) {
 	t.Helper()
 	server, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -33,6 +33,7 @@ func sendThrough(t *testing.T, n int, tr mediatest.Trouble) (got []byte, first t
 	if err != nil {
 		t.Fatal(err)
 	}
+	const n = 200
 	began := time.Now()
 	for i := range n {
 		if _, err := client.Write([]byte{byte(i)}); err != nil {
@@ -58,16 +59,16 @@ func sendThrough(t *testing.T, n int, tr mediatest.Trouble) (got []byte, first t
 }
 
 func TestNetwork(t *testing.T) {
-	if got, _ := sendThrough(t, 200, mediatest.Trouble{}); len(got) != 200 {
+	if got, _ := sendThrough(t, mediatest.Trouble{}); len(got) != 200 {
 		t.Errorf("without trouble %d of 200 came", len(got))
 	}
 	lossy := mediatest.Trouble{Loss: 0.2, Seed: 7}
-	one, _ := sendThrough(t, 200, lossy)
-	two, _ := sendThrough(t, 200, lossy)
+	one, _ := sendThrough(t, lossy)
+	two, _ := sendThrough(t, lossy)
 	if len(one) != len(two) || len(one) < 140 || len(one) > 180 {
 		t.Errorf("%d and %d of 200 came, with a loss of 20 in 100", len(one), len(two))
 	}
-	shaken, first := sendThrough(t, 200, mediatest.Trouble{Delay: 30 * time.Millisecond, Jitter: 20 * time.Millisecond, Double: 0.1, Seed: 7})
+	shaken, first := sendThrough(t, mediatest.Trouble{Delay: 30 * time.Millisecond, Jitter: 20 * time.Millisecond, Double: 0.1, Seed: 7})
 	changed := 0
 	for i := 1; i < len(shaken); i++ {
 		if shaken[i] < shaken[i-1] {

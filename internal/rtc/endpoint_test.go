@@ -147,7 +147,7 @@ func TestNobodyIsProbed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inner.Close()
-	innerTCP, err := net.Listen("tcp4", "127.0.0.1:0")
+	innerTCP, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestNobodyIsProbed(t *testing.T) {
 		}
 		close(called)
 	}()
-	if err := innerTCP.(*net.TCPListener).SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
+	if err := innerTCP.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if nc, err := innerTCP.Accept(); err == nil {
