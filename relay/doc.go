@@ -15,6 +15,9 @@
 // frame of an overlay track belongs to the group that the overlay is in, and the first group of a session begins with
 // its first frame, whatever that is, and takes in the first key frame.
 //
+// A stream that others make of something else, such as a rendition of another stream, may be on demand: the hub runs its [Source] from
+// the first reader on, or the first who waits for a session, and ends it some time after the last.
+//
 // One mutex per stream guards the stream, its sessions, publishers and readers. Nothing waits, logs or calls out while it
 // is held.
 package relay
@@ -29,6 +32,7 @@ const (
 	DefaultMaxAge   = 10 * time.Second // of a stream's window
 	DefaultMaxBytes = 32 << 20         // of a stream's window
 	DefaultMaxLag   = 8 * time.Second  // of a reader
+	DefaultLinger   = 10 * time.Second // of what feeds a stream that nobody wants any more
 )
 
 var (

@@ -12,36 +12,56 @@ import (
 // Hub holds the streams of the node by name. The zero value is ready. The fields are set before the first call; all
 // methods may be called from any goroutine.
 type Hub struct {
-	MaxAge   time.Duration // how far back a stream's window reaches, but for its newest group; 0: [DefaultMaxAge]
-	MaxBytes int           // bytes of frame data that a stream's window holds; 0: [DefaultMaxBytes]
+	MaxAge   time.Duration            // how far back a stream's window reaches, but for its newest group; 0: [DefaultMaxAge]
+	MaxBytes int                      // bytes of frame data that a stream's window holds; 0: [DefaultMaxBytes]
+	Source   func(name string) Source // says which streams are made on demand, and how; nil, as what it gives: others publish it
+	Linger   time.Duration            // how long a stream on demand goes on when nobody wants it any more; 0: [DefaultLinger]
+
+	feeds sync.WaitGroup // runs of sources
 
 	mu      sync.Mutex
 	streams map[string]*Stream
+	closed  bool
 }
 
 // Stream returns the stream of that name, which it makes at first use. It takes any name: who may use which is decided
 // before.
 func (h *Hub) Stream(name string) *Stream {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	s := h.streams[name]
-	if s == nil {
-		s = newStream(name, cmp.Or(h.MaxAge, DefaultMaxAge), cmp.Or(h.MaxBytes, DefaultMaxBytes))
-		if h.streams == nil {
-			h.streams = make(map[string]*Stream)
-		}
-		h.streams[name] = s
+	h.mu.Unlock()
+	if s != nil {
+		return s
 	}
+	var source Source
+	if h.Source != nil {
+		source = h.Source(name)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s = h.streams[name]; s != nil {
+		return s
+	}
+	s = newStream(name, cmp.Or(h.MaxAge, DefaultMaxAge), cmp.Or(h.MaxBytes, DefaultMaxBytes))
+	if source != nil {
+		s.demand = &demand{source: source, linger: cmp.Or(h.Linger, DefaultLinger), feeds: &h.feeds, closed: h.closed}
+	}
+	if h.streams == nil {
+		h.streams = make(map[string]*Stream)
+	}
+	h.streams[name] = s
 	return s
 }
 
-// Streams returns all streams, sorted by name.
+// Streams returns all streams but those on demand, sorted by name.
 func (h *Hub) Streams() []*Stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := make([]*Stream, 0, len(h.streams))
 	for _, s := range h.streams {
-		all = append(all, s)
+		if s.demand == nil {
+			all = append(all, s)
+		}
 	}
 	slices.SortFunc(all, func(a, b *Stream) int { return cmp.Compare(a.name, b.name) })
 	return all
@@ -63,4 +83,20 @@ func (h *Hub) Remove(name string) {
 	if s != nil {
 		s.remove()
 	}
+}
+
+// Close ends what feeds streams on demand and waits until it has returned. None is fed afterwards. It is idempotent; a hub without a
+// Source needs none.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	h.closed = true
+	all := make([]*Stream, 0, len(h.streams))
+	for _, s := range h.streams {
+		all = append(all, s)
+	}
+	h.mu.Unlock()
+	for _, s := range all {
+		s.unfeed()
+	}
+	h.feeds.Wait()
 }

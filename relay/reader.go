@@ -55,6 +55,7 @@ func (s *Stream) subscribe(output string, maxLag time.Duration, start func(*wind
 	r.tally = s.tallyLocked(output)
 	r.tally.readers[r] = struct{}{}
 	s.readers++
+	s.wantLocked()
 	return r
 }
 
@@ -170,6 +171,7 @@ func (r *Reader) Close() {
 	r.closed = true
 	delete(r.tally.readers, r)
 	s.readers--
+	s.unwantLocked()
 	s.waiters.remove(r)
 	r.signal()
 }

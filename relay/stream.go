@@ -38,6 +38,7 @@ type Stream struct {
 	readers   int               // that are open
 	tallies   map[string]*tally // by output
 	derived   map[any]any       // *Derived[T] by key
+	demand    *demand           // nil: others publish it. The pointer never changes
 }
 
 func newStream(name string, maxAge time.Duration, maxBytes int) *Stream {
@@ -87,8 +88,16 @@ func (s *Stream) EndSession() {
 }
 
 // Await waits until there is a session. It returns nil then, [ErrRemoved] when the stream is removed, and ctx's error when
-// ctx ends before.
+// ctx ends before. A stream on demand is fed while somebody waits so.
 func (s *Stream) Await(ctx context.Context) error {
+	s.mu.Lock()
+	s.wantLocked()
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.unwantLocked()
+		s.mu.Unlock()
+	}()
 	for {
 		s.mu.Lock()
 		live, removed := s.live, s.removed
@@ -173,6 +182,7 @@ func (s *Stream) remove() {
 	s.announceLocked()
 	s.mu.Unlock()
 	wakeAll(woken)
+	s.unfeed()
 }
 
 // fenceLocked takes from p the right to write, if it has it.
