@@ -68,7 +68,7 @@ func TestDemand(t *testing.T) {
 		other.Close()
 		time.Sleep(DefaultLinger - 1)
 		f.want(t, "right before the time is up", 1, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		f.want(t, "when the time is up", 1, 0)
 		if s.Snapshot().Live {
 			t.Error("the session goes on")
@@ -80,7 +80,7 @@ func TestDemand(t *testing.T) {
 		s.Subscribe("out", 0).Close()
 		time.Sleep(DefaultLinger - 1)
 		f.want(t, "with a short reader in the time", 2, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		f.want(t, "and the time after it", 2, 0)
 		h.Close()
 		h.Close()

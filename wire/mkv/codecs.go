@@ -1,6 +1,9 @@
 package mkv
 
 import (
+	"math"
+	"time"
+
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire/codec"
 	"github.com/simulcart/simulcart/wire/opus"
@@ -101,6 +104,9 @@ func (e *entry) track() (*media.Track, error) {
 func (e *entry) complete(t *media.Track) *media.Track {
 	if t.Format.Width == 0 || t.Format.Height == 0 {
 		t.Format.Width, t.Format.Height = e.width, e.height
+	}
+	if t.Format.FrameRate == 0 && t.Codec.IsVideo() && e.duration > 0 {
+		t.Format.FrameRate = math.Round(1e3*float64(time.Second)/float64(e.duration)) / 1e3
 	}
 	if t.Format.Channels == 0 {
 		t.Format.Channels = e.channels

@@ -48,6 +48,7 @@ const (
 	idTrackNumber      = 0xd7
 	idTrackUID         = 0x73c5
 	idTrackType        = 0x83
+	idDefaultDuration  = 0x23e383
 	idFlagLacing       = 0x9c
 	idCodecID          = 0x86
 	idCodecPrivate     = 0x63a2

@@ -194,6 +194,7 @@ func TestWritesWhatItReads(t *testing.T) {
 		newTrack(t, 126, media.AAC, stereo), newTrack(t, 255, media.Opus, dOps),
 		{ID: 200, Codec: media.MP3, ClockRate: 44100, Format: media.Format{Channels: 2}},
 	}
+	all[0].Format = media.Format{Width: 2, Height: 3, FrameRate: 29.97}
 	rapid.Check(t, func(rt *rapid.T) {
 		tracks := all[rapid.IntRange(0, len(all)-1).Draw(rt, "first track"):]
 		var frames []*media.Frame

@@ -36,6 +36,7 @@ type entry struct {
 	codecID       string
 	private       []byte
 	delay         uint64 // nanoseconds
+	duration      uint64 // of a frame, nanoseconds; 0 where it is not told
 	width, height int
 	rate          float64
 	channels      int
@@ -213,6 +214,8 @@ func readEntry(p part) (*entry, error) {
 			e.private = c.body
 		case idCodecDelay:
 			e.delay, err = c.uint()
+		case idDefaultDuration:
+			e.duration, err = c.uint()
 		case idContentEncodings:
 			e.encoded = true
 		case idVideo, idAudio:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"time"
 
 	"github.com/simulcart/simulcart/media"
 )
@@ -106,6 +107,9 @@ func appendEntry(dst []byte, t *media.Track, config []byte) []byte {
 		}
 		if t.Codec.IsVideo() {
 			b = appendUint(b, idTrackType, typeVideo)
+			if rate := t.Format.FrameRate; rate > 0 {
+				b = appendUint(b, idDefaultDuration, uint64(max(1, math.Round(float64(time.Second)/rate))))
+			}
 			return master(b, idVideo, func(b []byte) []byte {
 				b = appendUint(b, idPixelWidth, uint64(max(t.Format.Width, 0)))
 				return appendUint(b, idPixelHeight, uint64(max(t.Format.Height, 0)))
