@@ -15,6 +15,11 @@ import (
 // once runs a child until it ends. It says how many frames it brought, and why it ended; nil where its assignment had changed.
 func (l *lane) once(ctx context.Context, j job) (frames int, err error) {
 	j.tally.starts.Add(1)
+	source := fed(j.source)
+	if _, err := mkv.AppendHeader(nil, []*media.Track{source}); err != nil {
+		l.drop(j, 0)
+		return 0, err
+	}
 	c, err := start(l.stage.bench.program(), j.arguments(j.source, j.from), j.log)
 	if err != nil {
 		l.drop(j, 0)
@@ -25,15 +30,15 @@ func (l *lane) once(ctx context.Context, j job) (frames int, err error) {
 		return 0, nil
 	}
 	unbind := context.AfterFunc(ctx, c.kill)
-	fed := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(fed)
-		l.feed(j, c)
+		defer close(done)
+		l.feed(j, source, c)
 	}()
 	frames, err = l.collect(j, c)
 	unbind()
 	spent := c.wait()
-	<-fed
+	<-done
 	l.drop(j, spent)
 	if !l.current(j) {
 		err = nil
@@ -41,29 +46,33 @@ func (l *lane) once(ctx context.Context, j job) (frames int, err error) {
 	return frames, err
 }
 
+// fed gives a track as the child is told of it: with a frame rate, since encoders take the tick for one, and without samples to skip,
+// since each frame is played at its time.
+func fed(t *media.Track) *media.Track {
+	told := *t
+	switch {
+	case t.Codec.IsVideo():
+		told.Format.FrameRate = frameRate(t.Format)
+	case t.Codec == media.Opus:
+		told.Config = withoutPreSkip(t.Config)
+	}
+	return &told
+}
+
 // feed writes to the child what is there for it, until it is gone or the source has ended.
-func (l *lane) feed(j job, c *child) {
+func (l *lane) feed(j job, source *media.Track, c *child) {
 	defer func() { _ = c.in.Close() }()
-	source := *j.source
-	if source.Codec.IsVideo() {
-		source.Format.FrameRate = frameRate(source.Format)
-	}
-	if source.Codec == media.Opus { // a frame is played at its time: nothing is skipped
-		source.Config = withoutPreSkip(source.Config)
-	}
-	w, err := mkv.NewWriter(c.in, &source)
+	w, err := mkv.NewWriter(c.in, source)
 	if err != nil {
-		j.log.Warn("track cannot be converted", "err", err)
-		c.kill()
-		return
+		return // the child is gone: what it brings ends too
 	}
 	for {
 		batch, ending := l.batch(j)
 		for _, a := range batch {
 			f := *a.Frame
-			f.Track, f.PTS = &source, max(0, f.PTS-j.base)
+			f.Track, f.PTS = source, max(0, f.PTS-j.base)
 			if w.WriteFrame(&f) != nil {
-				return // the child is gone: what it brings ends too
+				return
 			}
 		}
 		switch {

@@ -9,12 +9,11 @@ import (
 )
 
 const (
-	hangs      = 3 * time.Second // without a frame from a child that was given enough for some: it is killed
-	owes       = 500 * media.Millisecond
+	owes       = 500 * media.Millisecond  // of what it was given, a child that hangs
 	keyWait    = time.Second              // for a key frame, once a picture was lost
 	headroom   = 1000 * media.Millisecond // in front of a child's first time, for what encoders put before it
-	margin     = 400 * media.Millisecond  // that a new child has to catch up with the pictures
-	marginMost = 3200 * media.Millisecond
+	margin     = 250 * media.Millisecond  // that a new child has to catch up with the pictures
+	marginMost = 2000 * media.Millisecond
 	firstPause = 100 * time.Millisecond // between children that bring nothing, doubled each time
 	longPause  = 5 * time.Second
 	enough     = 10      // frames that a child brings before it is one that worked
@@ -280,22 +279,22 @@ func (l *lane) current(j job) bool {
 	return l.turn == j.turn
 }
 
-// checkLocked kills a child that hangs, that keeps the others waiting, or that cannot go on from a picture that was lost.
+// checkLocked kills a child that hangs, which is one that brings nothing though it was given enough, and one that cannot go on since a
+// picture was lost.
 func (l *lane) checkLocked(now time.Time) {
-	in := &l.stage.merger.lanes[l.slot]
-	stalled := in.stalled
-	in.stalled = false
 	if l.child == nil {
 		return
 	}
-	owed := l.run.fed - max(l.run.back, l.run.begin)
-	switch {
-	case l.loss.key && now.Sub(l.loss.since) > keyWait:
-		l.loss.times++
-	case stalled && owed > owes:
-	case now.Sub(l.run.moved) > hangs && owed > owes:
-	default:
-		return
+	limit := patience
+	if l.run.back == never {
+		limit = startPatience
 	}
-	l.child.kill()
+	hangs := now.Sub(l.run.moved) > limit && l.run.fed-max(l.run.back, l.run.begin) > owes
+	late := l.loss.key && now.Sub(l.loss.since) > keyWait
+	if late {
+		l.loss.times++
+	}
+	if hangs || late {
+		l.child.kill()
+	}
 }

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	patience      = time.Second     // how long a frame waits for a lane that works
-	startPatience = 3 * time.Second // and for the first that a child codes
+	patience      = time.Second     // how long a frame waits for a lane that works, and how long a child may be silent
+	startPatience = 3 * time.Second // the same for the first frame of a child
 	overdue       = media.Time(time.Second)
 	never         = media.Time(-1 << 62)
 )
@@ -22,7 +22,8 @@ const (
 //	lane        ◆   ◆                │ has come up to here, and is awaited: what follows in the source waits
 //
 // A lane is awaited from what it was told to begin with, or from its first frame, until a frame has waited too long for it. What comes
-// later than what is written is dropped. The merger is for one goroutine at a time; time is told to it.
+// later than what is written is dropped. A lane's frame waits for the source to come as far, which it does or ends. The merger is for one
+// goroutine at a time; time is told to it.
 type merger struct {
 	out func(*media.Frame)
 
@@ -52,8 +53,6 @@ type inlet struct {
 	horizon  media.Time // nothing comes before, or at, this time
 	awaited  bool
 	patience time.Duration
-	stalled  bool // a frame has waited too long for it
-	dropped  bool // a frame came too late; whoever asks clears it
 }
 
 // held is a frame with its arrival.
@@ -114,7 +113,6 @@ func (m *merger) take(s slot, f *media.Frame, now time.Time) bool {
 	}
 	l.awaited, l.patience, l.horizon = true, patience, f.DTS
 	if f.DTS <= m.cursor {
-		l.dropped = true
 		return false
 	}
 	l.frames = append(l.frames, held{f, now})
@@ -128,19 +126,18 @@ func (m *merger) flush(now time.Time) {
 		if f.Frame == nil {
 			return
 		}
-		waited := now.Sub(f.at)
 		for i := range m.lanes {
 			l := &m.lanes[i]
 			if slot(i) == from || !l.awaited || len(l.frames) > 0 || l.horizon >= f.DTS {
 				continue
 			}
-			if waited < l.patience {
+			if now.Sub(f.at) < l.patience {
 				return
 			}
-			l.awaited, l.stalled = false, true
+			l.awaited = false
 		}
-		if from != noSlot && len(m.source) == 0 && m.seen < f.DTS && waited < patience {
-			return
+		if from != noSlot && len(m.source) == 0 && m.seen < f.DTS {
+			return // the source may still bring what is before it
 		}
 		m.remove(from)
 		m.write(from, f.Frame)
@@ -177,7 +174,8 @@ func (m *merger) end(now time.Time) {
 	for i := range m.lanes {
 		m.lanes[i].awaited = false
 	}
-	m.flush(now.Add(patience))
+	m.seen = -never
+	m.flush(now)
 }
 
 // write writes a frame, behind the overlays that belong in front of it.
@@ -206,15 +204,15 @@ func (m *merger) precede(from slot, f *media.Frame) {
 	default:
 		return
 	}
-	n := 0
-	for ; n < len(m.waiting) && m.waiting[n].PTS <= due; n++ {
-		m.state = m.waiting[n]
+	told := false
+	for len(m.waiting) > 0 && m.waiting[0].PTS <= due {
+		m.state, m.waiting = m.waiting[0], m.waiting[1:]
 		if m.state.PTS >= m.floor-tolerance {
 			m.outBefore(f)
+			told = true
 		}
 	}
-	m.waiting = m.waiting[n:]
-	if n == 0 && f.Key && from == m.clock && m.state != nil {
+	if !told && f.Key && from == m.clock && m.state != nil {
 		m.outBefore(f)
 	}
 }

@@ -41,8 +41,8 @@ func TestPicturesInOrder(t *testing.T) {
 	if Suits(Web, c.tracks) || slices.IsSortedFunc(source, func(a, b *media.Frame) int { return int(a.PTS - b.PTS) }) {
 		t.Fatal("the source is in order")
 	}
-	p := g.publish(t, "maria", c.tracks)
-	s := g.watch(t, "maria", Web)
+	p := g.publish(t, c.tracks)
+	s := g.watch(t, Web)
 	g.play(t, p, c, 1)
 	p.End()
 	got := s.all(t)
@@ -89,8 +89,8 @@ func TestLegacy(t *testing.T) {
 			c := encode(t, "mkv", "-f", "lavfi", "-i", "testsrc2=size=161x91:rate=25", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", "4",
 				"-c:v", tc.encoder, "-deadline", "realtime", "-cpu-used", "8", "-b:v", "200k", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "libopus")
 			source := c.of(media.Codec.IsVideo)
-			p := g.publish(t, "maria", c.tracks)
-			s := g.watch(t, "maria", Legacy)
+			p := g.publish(t, c.tracks)
+			s := g.watch(t, Legacy)
 			g.play(t, p, c, 1)
 			p.End()
 			got := s.all(t)
@@ -116,10 +116,10 @@ func TestLegacy(t *testing.T) {
 func TestJoinsAtTheEdge(t *testing.T) {
 	g := newRig(t)
 	c := readClip(t, mediatest.Media(t, mediatest.Clip{Seconds: 8, BFrames: 2, KeyInterval: 20}))
-	p := g.publish(t, "maria", c.tracks)
+	p := g.publish(t, c.tracks)
 	at := len(c.frames) * 3 / 4
 	g.play(t, p, clip{frames: c.frames[:at]}, 0)
-	s := g.watch(t, "maria", Web)
+	s := g.watch(t, Web)
 	g.play(t, p, clip{frames: c.frames[at:]}, 1)
 	p.End()
 	got := s.all(t).frames

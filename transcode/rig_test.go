@@ -121,9 +121,9 @@ func (g *rig) play(t testing.TB, p *relay.Publisher, c clip, speed float64) {
 	}
 }
 
-func (g *rig) publish(t testing.TB, name string, tracks []*media.Track) *relay.Publisher {
+func (g *rig) publish(t testing.TB, tracks []*media.Track) *relay.Publisher {
 	t.Helper()
-	p, err := g.hub.Publish(name, tracks)
+	p, err := g.hub.Publish("maria", tracks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,22 +135,20 @@ type sink struct {
 	mu     sync.Mutex
 	tracks []*media.Track
 	frames []*media.Frame
-	times  []time.Time
 	done   chan struct{} // closed at the end of the session
 }
 
 // watch reads a rendition to the end of its session.
-func (g *rig) watch(t testing.TB, stream string, k Kind) *sink {
+func (g *rig) watch(t testing.TB, k Kind) *sink {
 	t.Helper()
 	s := &sink{done: make(chan struct{})}
-	from := g.Stream(stream, k)
+	from := g.Stream("maria", k)
 	r := from.Subscribe("test", 0)
 	go func() {
 		defer close(s.done)
 		defer r.Close()
 		for {
 			fs, skipped, err := r.Next(context.Background(), nil, 1<<20)
-			now := time.Now()
 			if err != nil {
 				if !errors.Is(err, relay.ErrEnded) {
 					t.Errorf("read the rendition: %v", err)
@@ -161,10 +159,7 @@ func (g *rig) watch(t testing.TB, stream string, k Kind) *sink {
 				t.Errorf("%d frames skipped", skipped)
 			}
 			s.mu.Lock()
-			for _, f := range fs {
-				s.frames = append(s.frames, f)
-				s.times = append(s.times, now)
-			}
+			s.frames = append(s.frames, fs...)
 			s.tracks = r.Tracks()
 			s.mu.Unlock()
 		}
@@ -181,7 +176,7 @@ func (s *sink) all(t testing.TB) clip {
 		t.Fatal("the rendition does not end")
 	}
 	last := map[uint8]media.Time{}
-	newest := media.Time(never)
+	newest := never
 	for i, f := range s.frames {
 		if f.DTS < newest {
 			t.Errorf("frame %d of %s: decode time %v behind %v", i, f.Track.Codec, f.DTS, newest)
@@ -194,14 +189,14 @@ func (s *sink) all(t testing.TB) clip {
 	return clip{s.tracks, s.frames}
 }
 
-// count gives the frames of one kind so far, and when the last came.
-func (s *sink) count(is func(media.Codec) bool) (n int, last time.Time) {
+// count gives the frames of one kind so far.
+func (s *sink) count(is func(media.Codec) bool) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, f := range s.frames {
+	for _, f := range s.frames {
 		if is(f.Track.Codec) {
-			n, last = n+1, s.times[i]
+			n++
 		}
 	}
-	return n, last
+	return n
 }

@@ -4,6 +4,7 @@ package transcode
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +48,8 @@ func encode(t testing.TB, ending string, args ...string) clip {
 	c := clip{tracks: in.Tracks()}
 	for {
 		f, err := in.Next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) { // ffmpeg puts sound in order by times without its delay
+			slices.SortStableFunc(c.frames, func(a, b *media.Frame) int { return cmp.Compare(a.DTS, b.DTS) })
 			return c
 		}
 		if err != nil {
@@ -103,12 +106,12 @@ func hear(t testing.TB, frames []*media.Frame) (pulses []media.Time) {
 	return pulses
 }
 
-// pulsesAndPictures are half a second apart, 50 ms long; the pictures move.
-func pulsesAndPictures(rate string, seconds string, sound ...string) []string {
+// pulsesAndPictures are 6 s of pulses, 50 ms long and half a second apart, with pictures that move.
+func pulsesAndPictures(rate string, sound ...string) []string {
 	args := []string{
 		"-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30",
 		"-f", "lavfi", "-i", "aevalsrc=0.5*sin(2*PI*1000*t)*lt(mod(t\\,0.5)\\,0.05):s=" + rate + ":c=stereo",
-		"-t", seconds, "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "30", "-pix_fmt", "yuv420p",
+		"-t", "6", "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "30", "-pix_fmt", "yuv420p",
 	}
 	return append(args, sound...)
 }
@@ -124,16 +127,16 @@ func TestSoundKeepsItsPlace(t *testing.T) {
 		kind   Kind
 		want   media.Codec
 	}{
-		{"AAC of 48 kHz to Opus", "flv", pulsesAndPictures("48000", "6", aac48...), Web, media.Opus},
-		{"AAC of 44.1 kHz to Opus", "flv", pulsesAndPictures("44100", "6", aac44...), Web, media.Opus},
-		{"Opus to AAC", "mkv", pulsesAndPictures("48000", "6", "-c:a", "libopus", "-b:a", "128k"), Sound, media.AAC},
-		{"MP3 to Opus", "flv", pulsesAndPictures("44100", "6", "-c:a", "libmp3lame"), Web, media.Opus},
+		{"AAC of 48 kHz to Opus", "flv", pulsesAndPictures("48000", aac48...), Web, media.Opus},
+		{"AAC of 44.1 kHz to Opus", "flv", pulsesAndPictures("44100", aac44...), Web, media.Opus},
+		{"Opus to AAC", "mkv", pulsesAndPictures("48000", "-c:a", "libopus", "-b:a", "128k"), Sound, media.AAC},
+		{"MP3 to Opus", "flv", pulsesAndPictures("44100", "-c:a", "libmp3lame"), Web, media.Opus},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := newRig(t)
 			c := encode(t, tc.ending, tc.args...).shifted(100_000 * media.Millisecond)
-			p := g.publish(t, "maria", c.tracks)
-			s := g.watch(t, "maria", tc.kind)
+			p := g.publish(t, c.tracks)
+			s := g.watch(t, tc.kind)
 			g.play(t, p, c, 4)
 			p.End()
 			got := s.all(t)
@@ -154,10 +157,13 @@ func TestSoundKeepsItsPlace(t *testing.T) {
 	}
 }
 
-// compareSound gives by how much what is heard in got comes after what is heard in the source, and how far the extremes are apart.
+// compareSound gives by how much what is heard in got comes after what is heard in the source meanwhile, and how far the extremes are
+// apart.
 func compareSound(t *testing.T, source, got []*media.Frame) (offset, spread media.Time) {
 	t.Helper()
 	want, heard := hear(t, source), hear(t, got)
+	begin, end := got[0].PTS, got[len(got)-1].PTS
+	want = slices.DeleteFunc(want, func(at media.Time) bool { return at < begin || at > end })
 	var offs []media.Time
 	for _, h := range heard {
 		for _, w := range want {
