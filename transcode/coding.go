@@ -97,9 +97,6 @@ func (l *lane) batch(j job) (batch []arrival, ending bool) {
 		return nil, true
 	}
 	batch, l.queue = l.queue, nil
-	for _, a := range batch {
-		l.run.fed = max(l.run.fed, a.PTS)
-	}
 	l.run.pending = append(l.run.pending, batch...)
 	if over := len(l.run.pending) - maxPending; over > 0 {
 		l.run.pending = l.run.pending[over:]

@@ -105,6 +105,7 @@ func TestChildIsReplaced(t *testing.T) {
 		{"sound, stopped", syscall.SIGSTOP, Web, media.Codec.IsAudio, media.Codec.IsVideo, mediatest.Clip{Seconds: 4}},
 		{"pictures and sound, killed", syscall.SIGKILL, Web, media.Codec.IsVideo, media.Codec.IsVideo, mediatest.Clip{Seconds: 9, BFrames: 2, KeyInterval: 9}},
 		{"pictures and sound, stopped", syscall.SIGSTOP, Web, media.Codec.IsVideo, media.Codec.IsVideo, mediatest.Clip{Seconds: 9, BFrames: 2, KeyInterval: 9}},
+		{"with a full pipe, stopped", syscall.SIGSTOP, Web, media.Codec.IsVideo, media.Codec.IsVideo, mediatest.Clip{Seconds: 4, BFrames: 2, KBits: 8000}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := newRig(t)

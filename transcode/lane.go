@@ -66,7 +66,7 @@ type arrival struct {
 // progress is how far the child is.
 type progress struct {
 	begin   media.Time   // of pictures: the first that it codes
-	fed     media.Time   // the newest time that it was given
+	due     media.Time   // the newest time that it was given, or is to be: a pipe may be full
 	back    media.Time   // the newest that came back
 	moved   time.Time    // when it did, or the child started
 	pending []arrival    // what it was given and did not bring back
@@ -120,6 +120,7 @@ func (l *lane) feedLocked(f *media.Frame, now time.Time) {
 		l.run.keys = append(l.run.keys, f.PTS)
 	}
 	l.queue = append(l.queue, a)
+	l.run.due = max(l.run.due, f.PTS)
 	switch {
 	case l.running && len(l.queue) > maxQueue:
 		l.queue = nil
@@ -221,7 +222,7 @@ func (l *lane) takeUp() (j job, ok bool) {
 		assignment: l.lot, turn: l.turn, base: l.queue[0].DTS - headroom,
 		tally: s.tallies[l.lot.conversion], log: s.log.With("conversion", l.lot.String()),
 	}
-	l.run = progress{begin: never, back: never, fed: l.queue[len(l.queue)-1].PTS, moved: time.Now(), keys: l.run.keys}
+	l.run = progress{begin: never, back: never, due: l.queue[len(l.queue)-1].PTS, moved: time.Now(), keys: l.run.keys}
 	if pictures {
 		l.beginLocked()
 		j.from = l.run.begin - j.base
@@ -233,7 +234,7 @@ func (l *lane) takeUp() (j job, ok bool) {
 // there was, later one that is still to come when the child is up to it, so that it is not too late.
 func (l *lane) beginLocked() {
 	m := l.stage.merger
-	wait, begin := patience, l.run.fed+min(margin<<min(l.loss.times, 8), marginMost)
+	wait, begin := patience, l.run.due+min(margin<<min(l.loss.times, 8), marginMost)
 	if m.cursor == never {
 		wait, begin = startPatience, l.queue[0].PTS
 		if l.stage.edge > begin {
@@ -289,7 +290,7 @@ func (l *lane) checkLocked(now time.Time) {
 	if l.run.back == never {
 		limit = startPatience
 	}
-	hangs := now.Sub(l.run.moved) > limit && l.run.fed-max(l.run.back, l.run.begin) > owes
+	hangs := now.Sub(l.run.moved) > limit && l.run.due-max(l.run.back, l.run.begin) > owes
 	late := l.loss.key && now.Sub(l.loss.since) > keyWait
 	if late {
 		l.loss.times++
