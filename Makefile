@@ -30,8 +30,8 @@ FUZZTIME := 3s
 
 # The named parts of `make accept`; each runs for at most 15 minutes.
 PARTS := harness demo relay obs publishers players codecs clock longsession reconnect takeover isolation delay retry \
-	badinput secrets reload drain metrics skew skewfaults overlaydelay overlayinput spoofedoverlays partners rtsp hls \
-	hlsstart hlsrules hlsreconnect hlsskew hlsrendered hlsdelay feeddelay hlsfaults hlsdisk hlssecure readers tokens \
+	badinput secrets reload drain metrics skew skewfaults overlaydelay overlayinput spoofedoverlays partners rtsp bridges \
+	hls hlsstart hlsrules hlsreconnect hlsskew hlsrendered hlsdelay feeddelay hlsfaults hlsdisk hlssecure readers tokens \
 	revoked whep whip
 PART  ?= $(PARTS)
 $(foreach p,$(PART),$(if $(filter $p,$(PARTS)),,$(error no part $p; the parts are: $(PARTS))))
