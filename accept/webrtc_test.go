@@ -60,16 +60,22 @@ func watched(t *testing.T, name string, r *browser.PeerReport) {
 	}
 }
 
-// TestWHEP lets Chromium watch what ffmpeg publishes over RTMP, with overlay states.
+// TestWHEP lets Chromium watch what ffmpeg publishes over RTMP, with overlay states: AAC becomes Opus on the way, and pictures lose their
+// reordering.
 func TestWHEP(t *testing.T) {
 	realPeers(t)
+	t.Run("in order", func(t *testing.T) { watchRTMP(t, "whep", false) })
+	t.Run("reordered", func(t *testing.T) { watchRTMP(t, "whep_reordered", true) })
+}
+
+func watchRTMP(t *testing.T, name string, reordered bool) {
 	seconds := pick(t, 4, 60)
 	page := browser.NewPage(t)
 	s := stream{id: "maria", public: true}
 	g := &gateway{tokens: true, partners: withWebRTC(t)}
 	g.start(t, s)
 	g.stock(t, s)
-	clip := mediatest.Counted{Pictures: (seconds + 10) * 30, Rate: 30}
+	clip := mediatest.Counted{Pictures: (seconds + 10) * 30, Rate: 30, BFrames: reordered}
 	mediatest.Publish(t, clip.File(t), g.publishURL(s))
 	g.awaitState(t, s, "live")
 	g.show(t, s, `{"action":"show","product":"red","style":"e0"}`)
@@ -80,8 +86,13 @@ func TestWHEP(t *testing.T) {
 	time.Sleep(2 * time.Second)
 	g.show(t, s, `{"action":"show","product":"red","style":"e1"}`)
 	r := watch.Report(t)
-	watched(t, "whep", r)
-	edge(t, clip, r)
+	watched(t, name, r)
+	if n := r.Count("audio", "packetsReceived"); n < float64(seconds)*40 {
+		t.Errorf("%.0f packets of sound in %d s, want 50 a second", n, seconds)
+	}
+	if !reordered {
+		edge(t, clip, r)
+	}
 	var seqs []int64
 	for _, state := range r.States {
 		m, err := overlay.ParseMessage([]byte(state.Text))

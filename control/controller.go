@@ -46,6 +46,7 @@ type Controller struct {
 	Refusals *ingest.Refusals       // counted by the protocols; nil: none are
 	Packaged Packager               // what is made of streams for HLS; nil: nothing is
 	Peers    Peers                  // over WebRTC
+	Variants Variants               // what feeds may read in a stream's place; nil: nothing
 	Log      *slog.Logger
 
 	applying sync.Mutex // one Apply at a time, which alone changes what mu guards

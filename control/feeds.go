@@ -76,13 +76,13 @@ var carriages = map[access.Protocol]outputs.Carriage{
 }
 
 // feedsOf tells of a stream's feeds that were ever pulled.
-func (s *showcase) feedsOf(stream *relay.Stream) []FeedStatus {
+func (s *showcase) feedsOf(stream *relay.Stream, variants []*relay.Stream) []FeedStatus {
 	s.feeding.Lock()
 	feeds := maps.Clone(s.feeds)
 	s.feeding.Unlock()
 	list := make([]FeedStatus, 0, len(feeds))
 	for key, counts := range feeds {
-		n, served := stream.Counters(key.String()), counts.served.Status()
+		n, served := countersOfFeed(stream, variants, key), counts.served.Status()
 		if key.over == access.HLS { // whose one reader makes the segments, for all
 			n = stream.Counters(key.over.String())
 			n.Readers, n.Bytes, n.Frames = served.Viewers, served.Bytes, served.Frames
@@ -98,6 +98,32 @@ func (s *showcase) feedsOf(stream *relay.Stream) []FeedStatus {
 		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Partner, b.Partner))
 	})
 	return list
+}
+
+// Variants gives the renditions of a stream that feeds may read in its place.
+type Variants func(stream string) []*relay.Stream
+
+func (c *Controller) variantsOf(stream string) []*relay.Stream {
+	if c.Variants == nil {
+		return nil
+	}
+	return c.Variants(stream)
+}
+
+// countersOfFeed adds up what a feed's readers got, of the stream itself or of a rendition of it.
+func countersOfFeed(stream *relay.Stream, variants []*relay.Stream, key feedKey) relay.Counters {
+	n := stream.Counters(key.String())
+	for _, v := range variants {
+		m := v.Counters(key.String())
+		n.Readers += m.Readers
+		n.Bytes += m.Bytes
+		n.Frames += m.Frames
+		n.SkippedLate += m.SkippedLate
+		n.SkippedGone += m.SkippedGone
+		n.Unsent += m.Unsent
+		n.Lag = max(n.Lag, m.Lag)
+	}
+	return n
 }
 
 // Packager tells what is made of a stream for HLS; false where nothing ever was.

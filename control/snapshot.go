@@ -42,7 +42,7 @@ func (c *Controller) Stream(id string) (StreamStatus, bool) {
 	facts := factsOf(&g)
 	st := StreamStatus{ID: id, Feeds: []FeedStatus{}, State: g.State.String(), Tracks: tracksOf(&g, facts), Advice: advice(facts), Ingest: countersOf(&g)}
 	if of := c.shop.of(id); of != nil {
-		st.Overlays, st.Feeds = of.status(), of.feedsOf(stream)
+		st.Overlays, st.Feeds = of.status(), of.feedsOf(stream, c.variantsOf(id))
 		st.HLS = c.packaged(id)
 		st.WebRTC = c.peersOf(id)
 	}

@@ -23,6 +23,7 @@ import (
 	hlsout "github.com/simulcart/simulcart/outputs/hls"
 	rtspout "github.com/simulcart/simulcart/outputs/rtsp"
 	"github.com/simulcart/simulcart/relay"
+	"github.com/simulcart/simulcart/transcode"
 	"github.com/simulcart/simulcart/web"
 )
 
@@ -37,6 +38,7 @@ type node struct {
 	log        *slog.Logger
 	config     *config.Config
 	hub        *relay.Hub
+	bench      *transcode.Bench
 	gate       *ingest.Gate
 	controller *control.Controller
 	rtmp       *rtmpin.Server
@@ -63,9 +65,11 @@ type listeners struct {
 // newNode wires a gateway and opens its listeners, so that a port in use is known at once.
 func newNode(c *config.Config, log *slog.Logger) (*node, error) {
 	hub := &relay.Hub{}
+	bench := &transcode.Bench{Hub: hub, Log: log}
+	hub.Source = bench.Source
 	registry := &access.Registry{}
 	refusals := &ingest.Refusals{}
-	n := &node{log: log, config: c, hub: hub, gate: &ingest.Gate{Hub: hub, Log: log}}
+	n := &node{log: log, config: c, hub: hub, bench: bench, gate: &ingest.Gate{Hub: hub, Log: log}}
 	dialer := &outputs.Dialer{AllowPrivate: c.AllowPrivateDestinations}
 	n.controller = &control.Controller{
 		Hub: hub, Gate: n.gate, Registry: registry, Log: log,
@@ -208,6 +212,7 @@ func (n *node) run(ctx context.Context, beside ...func(ctx context.Context) erro
 	cancel(nil)
 	n.controller.Wait()
 	all.Wait()
+	n.hub.Close()
 	if err := context.Cause(life); !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/simulcart/simulcart/internal/rtc"
 	whepout "github.com/simulcart/simulcart/outputs/whep"
 	"github.com/simulcart/simulcart/relay"
+	"github.com/simulcart/simulcart/transcode"
 )
 
 // webrtc is the node's part of WebRTC. A nil one is off.
@@ -54,17 +55,25 @@ func (n *node) newWebRTC(c config.WebRTC) (*webrtc, error) {
 			}
 			n.rtmp.Refusals.Count(why)
 		},
-		Stream: func(name string) (*relay.Stream, bool) {
-			s := n.hub.Stream(name)
-			return s, s.Snapshot().Live
-		},
+		Stream: n.forBrowsers,
 		Feed: func(stream, partner string) (whepout.Feed, bool) {
 			feed, known := n.controller.Feed(stream, partner, access.WHEP)
 			return whepout.Feed{Output: feed.Output, View: feed.View, Carried: feed.Carried}, known
 		},
 	}
+	n.controller.Variants = func(stream string) []*relay.Stream { return []*relay.Stream{n.bench.Stream(stream, transcode.Web)} }
 	n.controller.Peers = control.Peers{Publishing: w.whip.Status, Watching: w.whep.Status}
 	return w, nil
+}
+
+// forBrowsers gives a stream as browsers can play it: itself where they can, else its rendition, which is made while somebody watches.
+func (n *node) forBrowsers(name string) (*relay.Stream, bool) {
+	s := n.hub.Stream(name)
+	live := s.Snapshot().Live
+	if live && !transcode.Suits(transcode.Web, s.Tracks()) {
+		s = n.bench.Stream(name, transcode.Web)
+	}
+	return s, live
 }
 
 // mount answers on the public listeners.

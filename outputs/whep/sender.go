@@ -61,7 +61,7 @@ func newSender(v *session) *sender {
 		shared: relay.Derive(v.stream, rtp.PacketsKey{Most: rtp.DatagramPayload}, (&rtp.Cutter{Most: rtp.DatagramPayload}).Cut),
 		copies: relay.Derive(v.stream, overlay.CopyKey{}, new(overlay.Reader).Read),
 	}
-	sn.base = v.server.base(v.stream.Name())
+	sn.base = v.server.base(v.name)
 	return sn
 }
 

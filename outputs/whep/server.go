@@ -28,6 +28,9 @@ const (
 	retryFull = 30 * time.Second
 )
 
+// beginTime is how long a stream that is made on demand may take to begin.
+const beginTime = 5 * time.Second
+
 // Feed is a stream as one viewer may have it.
 type Feed struct {
 	Output  string           // the reader's name in the counters
@@ -100,6 +103,11 @@ func (s *Server) Open(r *http.Request, stream string, o *rtc.Offer) (rtc.Session
 	if !ok {
 		return nil, nil, errIdle()
 	}
+	begin, cancel := context.WithTimeout(r.Context(), beginTime)
+	defer cancel()
+	if live.Await(begin) != nil { // a rendition begins when somebody wants it
+		return nil, nil, errIdle()
+	}
 	chosen, err := choose(o, live.Tracks())
 	if err != nil {
 		return nil, nil, err
@@ -117,7 +125,7 @@ func (s *Server) Open(r *http.Request, stream string, o *rtc.Offer) (rtc.Session
 		return nil, nil, errIdle()
 	}
 	v := &session{
-		server: s, stream: live, feed: feed, who: who, pass: pass, board: newBoard(feed.Carried),
+		server: s, name: stream, stream: live, feed: feed, who: who, pass: pass, board: newBoard(feed.Carried),
 		log: s.Log.With("stream", stream, "output", feed.Output, "remote", r.RemoteAddr),
 	}
 	answer, err := v.open(r, o, chosen)
@@ -148,7 +156,7 @@ func (s *Server) start(v *session) bool {
 	}
 	ctx, cancel := context.WithCancel(s.life)
 	v.cancel = cancel
-	name := v.stream.Name()
+	name := v.name
 	if s.views == nil {
 		s.views = make(map[string]map[*session]bool)
 	}
@@ -169,7 +177,7 @@ func (s *Server) forget(v *session) {
 	counts := v.counts.Status()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	name := v.stream.Name()
+	name := v.name
 	delete(s.views[name], v)
 	if s.totals == nil {
 		s.totals = make(map[string]*outputs.Viewing)

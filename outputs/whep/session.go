@@ -44,6 +44,7 @@ var errRevoked = errors.New("the right to play has expired, or was taken away")
 //	   └──────────────────▲
 type session struct {
 	server *Server
+	name   string // of the stream, as viewers call it: what is read may be a rendition
 	stream *relay.Stream
 	feed   Feed
 	who    access.Principal
@@ -84,7 +85,7 @@ func (v *session) open(r *http.Request, o *rtc.Offer, chosen map[int]choice) ([]
 }
 
 func (v *session) negotiate(ctx context.Context, chosen map[int]choice) ([]byte, error) {
-	base := v.server.base(v.stream.Name())
+	base := v.server.base(v.name)
 	for _, c := range chosen {
 		size := historyOfAudio
 		if c.track.Codec.IsVideo() {
