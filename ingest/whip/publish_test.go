@@ -56,3 +56,24 @@ func TestPublisherIsRelayed(t *testing.T) {
 		})
 	}
 }
+
+// A browser that leaves the page closes its connection, and says so in no order: the DELETE behind that ends the session all the same.
+func TestDeleteBehindTheConnection(t *testing.T) {
+	r := newRig(t)
+	reader := r.stream.Subscribe("test", 0)
+	defer reader.Close()
+	p := peer.Publish(t, r.url, peer.Options{Token: key}, video, sound)
+	p.Write(&media.Frame{Track: video, PTS: 0, Key: true, Data: r.picture(true, 500)})
+	r.frames(reader, 1)
+	p.Close()
+	r.until("a connection that is gone", func() bool {
+		return p.Ask("PATCH", p.Location, "application/trickle-ice-sdpfrag", "", "If-Match", p.ETag).Status == 404
+	})
+	p.Delete()
+	if st, _ := r.gate.Status("maria"); st.State != ingest.Idle {
+		t.Errorf("behind DELETE the gate says %v", st.State)
+	}
+	if a := p.Ask("DELETE", p.Location, "", ""); a.Status != 404 {
+		t.Errorf("DELETE again: got %d, want 404", a.Status)
+	}
+}

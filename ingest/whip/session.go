@@ -219,7 +219,7 @@ func (p *session) relay(ctx context.Context) (clean bool, err error) {
 		case <-p.asked:
 			return true, nil
 		case <-p.peer.Gone():
-			return false, errLeft
+			return p.farewell(ctx)
 		case <-p.pub.Done():
 			return false, nil
 		case <-ctx.Done():
@@ -228,6 +228,20 @@ func (p *session) relay(ctx context.Context) (clean bool, err error) {
 		if err != nil {
 			return false, err
 		}
+	}
+}
+
+// farewell waits for the DELETE of a publisher whose connection is gone: a browser that leaves the page closes that first.
+func (p *session) farewell(ctx context.Context) (clean bool, err error) {
+	select {
+	case <-p.asked:
+		return true, nil
+	case <-time.After(rtc.Linger):
+		return false, errLeft
+	case <-p.pub.Done():
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
 	}
 }
 

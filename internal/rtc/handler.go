@@ -11,7 +11,12 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 )
+
+// Linger is how long the address of a session is known behind the end of its connection: what a browser says when it leaves a page comes
+// in no order.
+const Linger = time.Second
 
 // The types of bodies.
 const (
@@ -43,7 +48,7 @@ type Session interface {
 //	PATCH   {Path}{stream}/{session}  candidates, or new ICE credentials
 //	DELETE  {Path}{stream}/{session}  the end
 //
-// A session is forgotten when its peer is gone.
+// A session is forgotten when it is ended, or soon after its peer is gone.
 type Handler struct {
 	Path  string // such as "/whip/"
 	Owner Owner
@@ -179,12 +184,14 @@ func (h *Handler) add(stream string, s Session) (id, tag string) {
 	}
 	h.sessions[id] = res
 	h.mu.Unlock()
-	s.Peer().whenGone(func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		delete(h.sessions, id)
-	})
+	s.Peer().whenGone(func() { time.AfterFunc(Linger, func() { h.forget(id) }) })
 	return id, res.tag
+}
+
+func (h *Handler) forget(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.sessions, id)
 }
 
 func newTag() string { return `"` + rand.Text()[:13] + `"` }
@@ -205,17 +212,27 @@ func (h *Handler) serveSession(w http.ResponseWriter, r *http.Request, stream, i
 	res := h.sessions[id]
 	h.mu.Unlock()
 	if res == nil || res.stream != stream {
-		return &Problem{Status: http.StatusNotFound, Code: "session_not_found", Detail: "There is no such session, or it is over."}
+		return errNoSession()
 	}
 	if err := res.session.Allows(r); err != nil {
 		return err
 	}
 	if r.Method == http.MethodDelete {
+		h.forget(id)
 		res.session.End()
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	return h.patch(w, r, res)
+	select {
+	case <-res.session.Peer().Gone():
+		return errNoSession()
+	default:
+		return h.patch(w, r, res)
+	}
+}
+
+func errNoSession() error {
+	return &Problem{Status: http.StatusNotFound, Code: "session_not_found", Detail: "There is no such session, or it is over."}
 }
 
 // patch takes candidates, which are not needed since we send no checks, or restarts ICE (RFC 9725 §4.3).
