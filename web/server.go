@@ -85,6 +85,7 @@ const (
 	loopbackHost  = "localhost"
 	contentType   = "Content-Type"
 	policyHeader  = "Content-Security-Policy"
+	devicesHeader = "Permissions-Policy"
 	nothingPolicy = "default-src 'none'; frame-ancestors 'none'"
 )
 
@@ -128,13 +129,14 @@ func limitBody(h http.Handler) http.Handler {
 	})
 }
 
-// Handler serves the public side: the status page at /, the pages for viewers below /watch/, and the API below /v1/. Requests
-// that would change something are refused where they come from a page of another site.
+// Handler serves the public side: the status page at /, the pages for viewers below /watch/ and for creators below
+// /publish/, and the API below /v1/. Requests that would change something are refused where they come from a page of another site.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	serveRead(mux, "/{$}", page(pageHTML))
 	serveRead(mux, "/docs", page(docsHTML))
 	serveRead(mux, "/watch/{stream}", http.HandlerFunc(serveWatch))
+	serveRead(mux, "/publish/{stream}", http.HandlerFunc(servePublish))
 	serveRead(mux, "/assets/{file}", http.HandlerFunc(serveAsset))
 	s.register(mux)
 	mux.Handle("/", nothingHere(mux))
@@ -175,12 +177,14 @@ func serveRead(mux *http.ServeMux, path string, h http.Handler) {
 	})
 }
 
-// secured sets the headers that every answer carries: nothing is stored, guessed at, framed, or told to other sites.
+// secured sets the headers that every answer carries: nothing is stored, guessed at, framed, or told to other sites, and
+// no page uses a camera.
 func secured(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
 		head.Set("Cache-Control", "no-store")
 		head.Set(policyHeader, nothingPolicy)
+		head.Set(devicesHeader, noDevices)
 		head.Set("X-Content-Type-Options", "nosniff")
 		head.Set("X-Frame-Options", "DENY")
 		head.Set("Referrer-Policy", "no-referrer")

@@ -23,6 +23,16 @@ var built embed.FS
 const watchPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src 'self' blob:; img-src https: data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
+// publishPolicy lets the page run and load what is served here alone. Its pictures are the browser's own.
+const publishPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// What pages may have of the machine (Permissions Policy §4.8): only the one that publishes has a use for it.
+const (
+	noDevices  = "camera=(), microphone=(), display-capture=()"
+	ownDevices = "camera=(self), microphone=(self), display-capture=(self)"
+)
+
 // immutable is for files whose name changes with their content (RFC 8246 §2).
 const immutable = "public, max-age=31536000, immutable"
 
@@ -100,17 +110,27 @@ func takesGzip(r *http.Request) bool {
 
 // serveWatch answers with the page that plays a stream. The page itself says whether the stream is there, and whether this
 // viewer may watch it.
-func serveWatch(w http.ResponseWriter, r *http.Request) {
+func serveWatch(w http.ResponseWriter, r *http.Request) { servePage(w, r, "watch.html", watchPolicy) }
+
+// servePublish answers with the page that publishes to a stream from a browser. It asks for the stream key, which never comes here
+// but in the header of WHIP.
+func servePublish(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set(devicesHeader, ownDevices)
+	servePage(w, r, "publish.html", publishPolicy)
+}
+
+// servePage answers with a page about the stream that the address names.
+func servePage(w http.ResponseWriter, r *http.Request, name, policy string) {
 	if !isStreamID(r.PathValue("stream")) {
 		writeProblem(w, NotFound, "No stream can have this name: a name is 1 to 64 of A-Z a-z 0-9 _ -.")
 		return
 	}
-	html, err := built.ReadFile("pages/dist/watch.html")
+	html, err := built.ReadFile("pages/dist/" + name)
 	if err != nil {
-		panic("web: the built pages have no watch.html: " + err.Error())
+		panic("web: the built pages have no " + name + ": " + err.Error())
 	}
 	w.Header().Set(contentType, "text/html; charset=utf-8")
-	w.Header().Set(policyHeader, watchPolicy)
+	w.Header().Set(policyHeader, policy)
 	_, _ = w.Write(html)
 }
 

@@ -62,9 +62,47 @@ func TestWatchPage(t *testing.T) {
 	}
 }
 
-// What the page loads is there, for ever, in both codings.
+// The page may use camera and screen, which no other may, and has no more of the key than a field for it.
+func TestPublishPage(t *testing.T) {
+	for _, c := range []struct {
+		path string
+		code int
+	}{
+		{"/publish/maria", 200},
+		{"/publish/Maria_2-x", 200},
+		{"/publish/" + strings.Repeat("a", 65), 404},
+		{"/publish/", 404},
+		{"/publish/maria%2Fx", 404},
+		{"/publish/%3Cscript%3E", 404},
+	} {
+		r := fetch(http.MethodGet, c.path)
+		if body := r.Body.Bytes(); r.Code != c.code || (c.code == 200) != bytes.Contains(body, []byte(`type="password"`)) {
+			t.Errorf("%s: got %d %.80s, want %d", c.path, r.Code, body, c.code)
+		}
+	}
+	r := fetch(http.MethodGet, "/publish/maria")
+	if got := r.Header().Get(policyHeader); got != publishPolicy || strings.Contains(got, "unsafe") || strings.Contains(got, "https:") {
+		t.Errorf("policy: got %q", got)
+	}
+	if got := r.Header().Get(devicesHeader); got != "camera=(self), microphone=(self), display-capture=(self)" {
+		t.Errorf("devices: got %q", got)
+	}
+	if inline := regexp.MustCompile(`<style|style=|<script[^>]*>[^<]|\son\w+=`).Find(r.Body.Bytes()); inline != nil {
+		t.Errorf("the page has %q in it, which its policy forbids", inline)
+	}
+	for _, path := range []string{"/", "/watch/maria", "/docs", "/v1/streams", "/no"} {
+		if got := fetch(http.MethodGet, path).Header().Get(devicesHeader); got != "camera=(), microphone=(), display-capture=()" {
+			t.Errorf("%s: got the devices %q, want none", path, got)
+		}
+	}
+	if r := fetch(http.MethodPost, "/publish/maria"); r.Code != 405 || r.Header().Get("Allow") != allowRead {
+		t.Errorf("POST: got %d, Allow %q", r.Code, r.Header().Get("Allow"))
+	}
+}
+
+// What the pages load is there, for ever, in both codings.
 func TestAssets(t *testing.T) {
-	html := fetch(http.MethodGet, "/watch/maria").Body.Bytes()
+	html := append(fetch(http.MethodGet, "/watch/maria").Body.Bytes(), fetch(http.MethodGet, "/publish/maria").Body.Bytes()...)
 	found := regexp.MustCompile(`(?:src|href)="\.\.(/assets/[^"]+)"`).FindAllSubmatch(html, -1)
 	kinds := map[string]int{}
 	for _, f := range found {

@@ -52,8 +52,13 @@ const gatewayProducts = `[{"id":"dress","title":[{"lang":"en","text":"Dress"}],"
 
 func newGateway(t *testing.T) *gateway {
 	t.Helper()
+	return newGatewayWith(t, gatewayConfig)
+}
+
+func newGatewayWith(t *testing.T, text string) *gateway {
+	t.Helper()
 	before := goleak.IgnoreCurrent()
-	c, err := config.Parse("gateway.yaml", []byte(gatewayConfig), nil)
+	c, err := config.Parse("gateway.yaml", []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

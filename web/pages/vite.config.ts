@@ -15,7 +15,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rollupOptions: {
-      input: ["watch.html"],
+      input: ["watch.html", "publish.html"],
       output: {
         manualChunks: { hls: ["hls.js/light"] }, // changes more rarely than the page
         banner: (chunk) => (chunk.name === "hls" ? license : ""),

@@ -9,7 +9,7 @@ export interface Change {
   readonly stream: string; // session; "" where the change took everything away
   readonly seq: number; // 0 likewise
   readonly at: number; // of the state, media time in ticks of 90 kHz
-  readonly due: number; // s on the clock of the video: from when the state holds
+  readonly due: number; // s on the clock of the player (mediaTime; RTP timestamps over WebRTC): from when the state holds
   readonly mediaTime: number; // s on the same clock: the picture on screen when it was drawn
   readonly cards: number; // how many cards there are now
 }
@@ -17,7 +17,7 @@ export interface Change {
 /** window.simulcart */
 export interface Report {
   readonly status: Status;
-  readonly transport: string; // "hls.js", "native"; "" before the first connection
+  readonly transport: string; // "whep", "hls.js", "native"; "" before the first connection
   readonly shown: Change | null; // what is seen now; null before the first state
   readonly changes: readonly Change[]; // the newest 1000, the last one is shown
   readonly latency: number; // s behind the live edge; NaN where not known

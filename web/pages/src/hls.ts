@@ -57,7 +57,7 @@ export function play(video: HTMLVideoElement, address: string, listener: Listene
   video.addEventListener("timeupdate", keepUp);
   hls.loadSource(address);
   hls.attachMedia(video);
-  return { transport: "hls.js", latency: () => hls.latency || NaN, close };
+  return { transport: "hls.js", latency: () => hls.latency || NaN, time: (picture) => picture.mediaTime, close };
 }
 
 // An ended stream may lose its last playlist to who was slow.

@@ -42,6 +42,7 @@ export function play(video: HTMLVideoElement, address: string, listener: Listene
   return {
     transport: "native",
     latency: () => (video.seekable.length ? video.seekable.end(video.seekable.length - 1) - video.currentTime : NaN),
+    time: (picture) => picture.mediaTime,
     close,
   };
 }

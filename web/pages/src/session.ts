@@ -1,18 +1,31 @@
-// Keeps trying to play a stream: asks for it, plays it, and begins anew when it is lost or over.
+// Keeps trying to play a stream: asks for it, plays it, and begins anew when it is lost or over. WebRTC is asked for first, where
+// there is any; what it cannot play is asked for by HLS:
 //
-//	 asking ─ 200 ─▶ playing ─ over ─┐
-//	   │ ▲                           │
-//	   │ └────── waiting, longer ◀───┤
-//	   │ 404, 503, faults ───────────┘
-//	   └ 401, 403 ─▶ refused, until somebody asks again
+//	meeting ─ pictures ─▶ playing ─ over ─┐
+//	 │ ▲ │                                │
+//	 │ │ └ not live, unreachable ────────▶┤
+//	 │ └──────────── waiting, longer ◀────┤
+//	 ▼ not by WebRTC            ▲         │
+//	asking ─ 200 ─▶ playing ────┼─ over ─▶┘
+//	 │ 404, 503, faults ────────┘
+//	 └ 401, 403 ─▶ refused, until somebody asks again
 
 import type { Ending, Player } from "./player.ts";
 
 /** What a viewer is told. */
 export type Status = "asking" | "playing" | "absent" | "unreachable" | "lost" | "ended" | "refused";
 
+/** How it went to ask for a stream by WebRTC, where asking and playing are one. */
+export type Meeting =
+  | { readonly is: "playing"; readonly player: Player; readonly over: Promise<Ending> }
+  | { readonly is: "absent"; readonly after: number } // not live: ask again after so many ms, at least
+  | { readonly is: "unreachable" }
+  | { readonly is: "elsewhere"; readonly again: boolean }; // HLS may do; not again: nor will it ever be by WebRTC
+
 /** What a session needs from outside. */
 export interface Surroundings {
+  /** Asks by WebRTC; null: this browser has none. */
+  meet: ((signal: AbortSignal) => Promise<Meeting>) | null;
   /** Asks for the playlist. */
   fetch: (address: string, init: RequestInit) => Promise<Response>;
   /** Begins to play; `over` is called once, when that ends by itself. */
@@ -32,27 +45,82 @@ const longestWait = 15_000;
 const goodPlay = 10_000; // ms of playing after which a loss is a new one
 const askPatience = 10_000; // ms for an answer
 
-/** Plays the stream at an address until the signal. It ends by itself where the viewer is refused. */
+/** Plays the stream until the signal; `address` is that of its playlist. It ends by itself where the viewer is refused. */
 export async function watch(address: string, around: Surroundings, signal: AbortSignal): Promise<void> {
+  const run = new Run(address, around, signal);
   let wait = firstWait;
-  let over = ""; // the playlist of a session that has ended
   while (!signal.aborted) {
-    const answer = await ask(address, around, signal);
-    if (signal.aborted) return;
-    if (answer.status === "refused") return around.status("refused");
-    if (answer.status !== "playing") around.status(answer.status);
-    else if (answer.playlist === over) around.status("ended");
-    else {
-      const begin = around.clock();
-      around.status("playing");
-      const ending = await playOut(address, around, signal);
-      if (signal.aborted) return;
-      if (around.clock() - begin >= goodPlay) wait = firstWait;
-      over = ending === "ended" ? answer.playlist : "";
-      around.status(ending);
-    }
-    await around.sleep(wait * (0.75 + around.random() / 2), signal);
+    const begin = around.clock();
+    const round = (await run.meet()) ?? (await run.ask());
+    if (signal.aborted || round.status === "refused") return;
+    if (round.played && around.clock() - begin >= goodPlay) wait = firstWait;
+    await around.sleep(Math.max(wait * (0.75 + around.random() / 2), round.after), signal);
     wait = Math.min(wait * 2, longestWait);
+  }
+}
+
+// How one attempt went.
+interface Round {
+  readonly status: Status;
+  readonly played: boolean;
+  readonly after: number; // ms to wait at least
+}
+
+// What is remembered from one attempt to the next.
+class Run {
+  readonly #address: string;
+  readonly #around: Surroundings;
+  readonly #signal: AbortSignal;
+  #meets = true;
+  #met = false; // by WebRTC, lately
+  #over = ""; // the playlist of a session that has ended
+
+  constructor(address: string, around: Surroundings, signal: AbortSignal) {
+    this.#address = address;
+    this.#around = around;
+    this.#signal = signal;
+  }
+
+  /** Tries WebRTC; null where HLS is to be tried. */
+  async meet(): Promise<Round | null> {
+    if (!this.#meets || !this.#around.meet) return null;
+    const meeting = await this.#around.meet(this.#signal);
+    switch (meeting.is) {
+      case "elsewhere":
+        this.#meets = meeting.again;
+        this.#met = false;
+        return null;
+      case "absent":
+        return this.#tell(this.#met ? "ended" : "absent", false, meeting.after);
+      case "unreachable":
+        return this.#tell("unreachable");
+    }
+    this.#met = true;
+    return this.#play((over) => {
+      void meeting.over.then(over);
+      return meeting.player;
+    });
+  }
+
+  /** Tries HLS. */
+  async ask(): Promise<Round> {
+    const answer = await ask(this.#address, this.#around, this.#signal);
+    const mayMeet = this.#meets && this.#around.meet !== null; // who may not have HLS may still have WebRTC, later
+    if (answer.status !== "playing") return this.#tell(answer.status === "refused" && mayMeet ? "lost" : answer.status);
+    if (answer.playlist === this.#over) return this.#tell("ended");
+    const round = await this.#play((over) => this.#around.play(this.#address, over));
+    this.#over = round.status === "ended" ? answer.playlist : "";
+    return round;
+  }
+
+  async #play(begin: (over: (ending: Ending) => void) => Player): Promise<Round> {
+    if (!this.#signal.aborted) this.#tell("playing");
+    return this.#tell(await playOut(begin, this.#signal), true);
+  }
+
+  #tell(status: Status, played = false, after = 0): Round {
+    if (!this.#signal.aborted) this.#around.status(status);
+    return { status, played, after };
   }
 }
 
@@ -85,7 +153,7 @@ function meaning(code: number): Status {
   return code === 404 || code === 503 ? "absent" : "unreachable";
 }
 
-async function playOut(address: string, around: Surroundings, signal: AbortSignal): Promise<Ending> {
+function playOut(begin: (over: (ending: Ending) => void) => Player, signal: AbortSignal): Promise<Ending> {
   return new Promise((done) => {
     const stop = (): void => {
       player.close();
@@ -95,7 +163,8 @@ async function playOut(address: string, around: Surroundings, signal: AbortSigna
       signal.removeEventListener("abort", stop);
       done(ending);
     };
-    const player = around.play(address, over);
+    const player = begin(over);
     signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
   });
 }

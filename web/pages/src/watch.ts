@@ -5,8 +5,9 @@ import * as hls from "./hls.ts";
 import * as native from "./native.ts";
 import { eachPicture, type Ending, type Listener, type Play, type Player } from "./player.ts";
 import { Exposed } from "./exposed.ts";
-import { watch, type Status } from "./session.ts";
+import { watch, type Meeting, type Status } from "./session.ts";
 import { States, type Shown } from "./states.ts";
+import * as whep from "./whep.ts";
 
 const beat = 500; // ms between two looks at the delay
 
@@ -47,15 +48,27 @@ function words(status: Status, stream: string, withToken: boolean): string {
   }
 }
 
-/** Plays for as long as the page is open. */
-async function run(play: Play): Promise<void> {
+/** Says whether the playlist names sound. */
+async function hasSound(playlist: string): Promise<boolean> {
+  try {
+    const response = await fetch(playlist, { cache: "no-store", credentials: "same-origin" });
+    return response.ok && /CODECS="[^"]*(mp4a|opus|[ae]c-3|flac)/i.test(await response.text());
+  } catch {
+    return false;
+  }
+}
+
+/** Plays until the signal. */
+async function run(play: Play, signal: AbortSignal): Promise<void> {
   const stream = decodeURIComponent(location.pathname.split("/").pop() ?? "");
   const token = takeToken(stream);
-  const address = `../hls/${encodeURIComponent(stream)}/index.m3u8${token ? `?token=${encodeURIComponent(token)}` : ""}`;
+  const at = (path: string): string => new URL(path, location.href).href;
+  const playlist = at(`../hls/${encodeURIComponent(stream)}/index.m3u8${token ? `?token=${encodeURIComponent(token)}` : ""}`);
   document.title = `${stream} · simulcart`;
   const cards = new Cards(part("stage"), video);
   const exposed = new Exposed(video);
   let states = new States();
+  let player: Player | null = null;
   let shown: Shown | null = null;
   const apply = (next: Shown | null, time: number): void => {
     if (next === shown) return;
@@ -69,29 +82,43 @@ async function run(play: Play): Promise<void> {
     const text = words(now === "playing" && video.readyState < video.HAVE_CURRENT_DATA ? "asking" : now, stream, token !== "");
     if (message.textContent !== text) message.textContent = text;
   };
-  const begin = (address: string, over: (ending: Ending) => void): Player => {
-    states = new States();
-    const listener: Listener = {
-      state: (state, pts, exact) => states.add(state, pts, exact),
-      over(ending) {
-        apply(null, video.currentTime);
-        over(ending);
-      },
-    };
-    return exposed.plays(play(video, address, listener));
+  const plays = (next: Player): Player => (player = exposed.plays(next));
+  const fresh = (): Listener["state"] => {
+    const own = (states = new States());
+    return (state, time, exact) => own.add(state, time, exact);
   };
-  eachPicture(video, (time) => apply(states.at(time), time));
+  const gone = (): void => {
+    player = null;
+    apply(null, video.currentTime);
+  };
+  const begin = (address: string, over: (ending: Ending) => void): Player =>
+    plays(play(video, address, { state: fresh(), over: (ending) => (gone(), over(ending)) }));
+  const meet = async (signal: AbortSignal): Promise<Meeting> => {
+    const wish = { address: at(`../whep/${encodeURIComponent(stream)}`), token, hasSound: () => hasSound(playlist) };
+    const meeting = await whep.meet(video, wish, fresh(), signal);
+    if (meeting.is === "playing") {
+      plays(meeting.player);
+      void meeting.over.then(gone);
+    }
+    return meeting;
+  };
+  eachPicture(video, (picture) => {
+    if (!player) return;
+    const time = player.time(picture);
+    apply(states.at(time), time);
+  });
   video.addEventListener("playing", () => exposed.status === "playing" && status("playing"));
   status("asking");
-  await watch(new URL(address, location.href).href, {
+  await watch(playlist, {
+    meet: whep.isSupported() ? meet : null,
     fetch: (...request) => fetch(...request),
     play: begin,
     status,
     sleep: (time) => new Promise((done) => setTimeout(done, time)),
     random: Math.random,
     clock: () => performance.now(),
-  }, new AbortController().signal);
-  sessionStorage.removeItem(`watch ${stream}`); // it was refused
+  }, signal);
+  if (!signal.aborted) sessionStorage.removeItem(`watch ${stream}`); // it was refused
 }
 
 /** Makes the buttons work. */
@@ -126,8 +153,11 @@ function controls(latency: () => number): void {
 
 const play = hls.isSupported() ? hls.play : native.isSupported(video) ? native.play : null;
 if (play) {
+  const leave = new AbortController();
+  addEventListener("pagehide", () => leave.abort());
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
   controls(() => window.simulcart?.latency ?? NaN);
-  run(play).catch((fault: unknown) => {
+  run(play, leave.signal).catch((fault: unknown) => {
     message.textContent = "This page is broken. Load it again.";
     throw fault;
   });

@@ -58,7 +58,7 @@ test("without the frame callback, the times that are told have to do", () => {
   Object.assign(globalThis, { HTMLVideoElement: Video });
   const video = new Video();
   const times: number[] = [];
-  const stop = eachPicture(element(video), (time) => times.push(time));
+  const stop = eachPicture(element(video), (picture) => times.push(picture.mediaTime));
   video.tell("timeupdate", 1);
   video.tell("seeked", 7);
   stop();
@@ -79,7 +79,7 @@ test("the frame callback tells of each picture until it is stopped", () => {
   }
   Object.assign(globalThis, { HTMLVideoElement: Framed });
   const times: number[] = [];
-  const stop = eachPicture(element(new Framed()), (time) => times.push(time));
+  const stop = eachPicture(element(new Framed()), (picture) => times.push(picture.mediaTime));
   for (const mediaTime of [0.5, 0.6]) next!(0, { mediaTime });
   stop();
   assert.deepEqual(times, [0.5, 0.6]);

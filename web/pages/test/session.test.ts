@@ -1,18 +1,30 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { Ending } from "../src/player.ts";
-import { watch, type Surroundings } from "../src/session.ts";
+import type { Ending, Player } from "../src/player.ts";
+import { watch, type Meeting, type Surroundings } from "../src/session.ts";
 
 type Answer = number | "unreachable" | { playlist: string };
 
+// How asking by WebRTC goes; a number: it plays for so many seconds.
+type Met = number | Exclude<Meeting, { is: "playing" }>;
+
 // Runs a session with the answers to its requests and the endings of its plays; where there are no more, it is closed.
 // Gives all that happened, with the time of each wait in seconds.
-async function run(answers: Answer[], endings: { after: number; how: Ending }[] = []): Promise<string[]> {
+async function run(answers: Answer[], endings: { after: number; how: Ending }[] = [], meetings: Met[] | null = null): Promise<string[]> {
   const log: string[] = [];
   const stop = new AbortController();
   let clock = 0;
+  const player = (transport: "whep" | "hls.js"): Player => ({ transport, latency: () => 1, time: () => 0, close: () => log.push("closed") });
+  const meet = async (): Promise<Meeting> => {
+    const next = meetings!.shift();
+    if (next === undefined) stop.abort();
+    if (typeof next !== "number") return next ?? { is: "unreachable" };
+    log.push("met");
+    return { is: "playing", player: player("whep"), over: new Promise((over) => setImmediate(() => ((clock += next * 1000), over("lost")))) };
+  };
   const around: Surroundings = {
+    meet: meetings && meet,
     fetch: (address) => {
       const next = answers.shift();
       if (next === undefined) stop.abort();
@@ -23,7 +35,7 @@ async function run(answers: Answer[], endings: { after: number; how: Ending }[] 
       const next = endings.shift();
       if (next) setImmediate(() => ((clock += next.after * 1000), over(next.how)));
       else setImmediate(() => stop.abort());
-      return { transport: "hls.js", latency: () => 1, close: () => log.push("closed") };
+      return player("hls.js");
     },
     status: (status) => log.push(status),
     sleep: (time) => (log.push(String(time / 1000)), Promise.resolve()),
@@ -57,4 +69,48 @@ test("plays an ended show once, and the next one", async () => {
 
 test("lets go of the video when it is closed", async () => {
   assert.deepEqual(await run([200]), ["playing", "closed"]);
+});
+
+const off: Met = { is: "elsewhere", again: false };
+const not: Met = { is: "elsewhere", again: true };
+const idle = (after: number): Met => ({ is: "absent", after });
+
+test("plays by WebRTC first, and comes back by it", async () => {
+  assert.deepEqual(await run([], [], [idle(2000), idle(0), 60, 1, { is: "unreachable" }, 5]),
+    ["absent", "2", "absent", "2", "met", "playing", "lost", "1", "met", "playing", "lost", "2", "unreachable", "4", "met", "playing", "lost", "8"]);
+});
+
+test("waits as long as the server says", async () => {
+  assert.deepEqual(await run([], [], [idle(30_000), idle(500)]), ["absent", "30", "absent", "2"]);
+});
+
+test("a stream that was played by WebRTC and is not live any more has ended", async () => {
+  assert.deepEqual(await run([], [], [20, idle(2000), idle(2000)]), ["met", "playing", "lost", "1", "ended", "2", "ended", "4"]);
+});
+
+test("plays by HLS what WebRTC does not, and asks again where that may change", async () => {
+  const lost = { after: 60, how: "lost" } as const;
+  assert.deepEqual(await run([200, 200], [lost, lost], [not, off]), ["playing", "lost", "1", "playing", "lost", "1"]);
+  assert.deepEqual(await run([200, 404], [lost], [not, not, 7]), ["playing", "lost", "1", "absent", "2", "met", "playing", "lost", "4"]);
+  assert.deepEqual(await run([403], [], [off]), ["refused"]);
+  assert.deepEqual(await run([403], [], [not, 7]), ["lost", "1", "met", "playing", "lost", "2"]);
+});
+
+test("lets go of a connection when it is closed", async () => {
+  const stop = new AbortController();
+  const log: string[] = [];
+  await watch("index.m3u8", {
+    meet: async () => {
+      setImmediate(() => stop.abort());
+      const player: Player = { transport: "whep", latency: () => 1, time: () => 0, close: () => log.push("closed") };
+      return { is: "playing", player, over: new Promise(() => undefined) };
+    },
+    fetch: () => Promise.reject(new Error("not asked")),
+    play: () => assert.fail(),
+    status: (status) => log.push(status),
+    sleep: () => Promise.resolve(),
+    random: () => 0.5,
+    clock: () => 0,
+  }, stop.signal);
+  assert.deepEqual(log, ["playing", "closed"]);
 });
