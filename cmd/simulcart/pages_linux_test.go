@@ -48,7 +48,8 @@ type live struct {
 }
 
 // A creator publishes from the page, and a viewer with a link watches her over WebRTC: each card is drawn with the first picture that is
-// put on screen from its own on. The show ends when she says so and when she closes the page; the viewer's page comes back by itself.
+// put on screen from its own on. The show ends when she says so and when she closes the page; the viewer's page comes back by itself. A page from which another one takes
+// the stream over does not fight for it.
 func TestPagesOverWebRTC(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a browser takes seconds: not with -short")
@@ -146,7 +147,7 @@ func checkSkew(t *testing.T, seat onPage) {
 // checkLive looks at what else the pages say and ask for.
 func checkLive(t *testing.T, seen live, key, token string) {
 	t.Helper()
-	if want := []string{"loading", "idle", "connecting", "refused", "connecting", "live", "ended", "connecting", "live"}; !slices.Equal(seen.Studio.Statuses, want) {
+	if want := []string{"loading", "idle", "connecting", "refused", "connecting", "live", "ended", "connecting", "live", "taken"}; !slices.Equal(seen.Studio.Statuses, want) {
 		t.Errorf("publishing: got %q, want %q", seen.Studio.Statuses, want)
 	}
 	if got := seen.Seat.Messages; len(got) < 2 || !slices.Contains(got, "") || got[len(got)-1] != "The show has ended." {
@@ -166,7 +167,7 @@ func checkLive(t *testing.T, seen live, key, token string) {
 	}
 	for _, e := range slices.Concat(seen.Errors, seen.Studio.Violations, seen.Seat.Violations) {
 		if !strings.Contains(e, "status of 401") && !strings.Contains(e, "status of 409") || strings.Contains(e, key) || strings.Contains(e, token) {
-			t.Errorf("the browser says: %s", e)
+			t.Errorf("the browser says: %s; asked for %q", e, seen.Addresses)
 		}
 	}
 	for _, a := range seen.Addresses {

@@ -56,11 +56,18 @@ try {
     const page = await context.newPage();
     page.on("pageerror", (e) => errors.push(e.message));
     page.on("console", (m) => errors.push(m.text()));
+    page.on("response", (r) => r.status() === 404 && addresses.push(`404 ${r.request().method()} ${r.url().slice(origin.length)}`));
     page.on("request", (r) => addresses.push(`${r.method()} ${r.url().slice(origin.length)}`));
     await page.goto(origin + path);
     return page;
   };
-  const status = (page, want) => page.waitForFunction((want) => document.querySelector("main").dataset.status === want, want, { timeout: patience });
+  // Waits until a page says so; not by its pictures, which hardly come where it is behind another one.
+  const status = async (page, want) => {
+    const now = () => page.evaluate(() => window.simulcart?.status ?? document.querySelector("main").dataset.status);
+    for (const end = Date.now() + patience; (await now()) !== want; await page.waitForTimeout(50)) {
+      if (Date.now() > end) throw new Error(`waited for ${want} at ${page.url()}: ${JSON.stringify(await page.evaluate(() => [window.seen.statuses, window.seen.messages]))}, ${addresses.join()}`);
+    }
+  };
 
   const studio = await open(`/publish/${stream}`);
   await status(studio, "idle");
@@ -73,7 +80,7 @@ try {
   await status(studio, "live");
 
   const seat = await open(`/watch/${stream}?token=${token}`);
-  await seat.waitForFunction(() => window.simulcart.transport !== "" && window.seen.pictures.length > 20, undefined, { timeout: patience });
+  await seat.waitForFunction(() => window.simulcart.transport !== "" && window.seen.pictures.length > 20, undefined, { timeout: patience, polling: 50 });
   say({ step: "watching" });
   let drawn = 0;
   const tell = setInterval(async () => {
@@ -84,23 +91,29 @@ try {
   clearInterval(tell);
   const latency = await seat.evaluate(() => window.simulcart.latency);
   const guest = await open(`/watch/${stream}?token=${token}`);
-  await guest.waitForFunction(() => window.simulcart.transport !== "", undefined, { timeout: patience });
+  await guest.waitForFunction(() => window.simulcart.transport !== "", undefined, { timeout: patience, polling: 50 });
   await guest.goto("about:blank");
   await guest.close();
   await seat.bringToFront(); // what is behind is hardly drawn
   const { transport } = await seat.evaluate(() => ({ transport: window.simulcart.transport }));
   await studio.locator("#go").click();
   await status(studio, "ended");
-  const watching = (want) => seat.waitForFunction((want) => window.simulcart.status === want, want, { timeout: patience });
-  await watching("ended");
+  await status(seat, "ended");
   await studio.locator("#go").click();
   await status(studio, "live");
-  await watching("playing");
+  await status(seat, "playing");
+  const other = await open(`/publish/${stream}`); // the same creator, elsewhere
+  await status(other, "idle");
+  await other.locator("#size").selectOption("854x480");
+  await other.locator("#key").fill(key);
+  await other.locator("#go").click();
+  await status(other, "live");
+  await status(studio, "taken");
   const seen = (page) => page.evaluate(() => window.seen);
   const report = { studio: await seen(studio), kept: await studio.evaluate(() => Object.values(sessionStorage).join()) };
-  studio.on("dialog", (question) => question.accept()); // whether to leave
-  await studio.goto("about:blank");
-  await watching("ended");
+  other.on("dialog", (question) => question.accept()); // whether to leave
+  await other.goto("about:blank");
+  await status(seat, "ended");
   say({ step: "end", ...report, seat: await seen(seat), transport, latency: latency ?? 0, errors, addresses });
 } finally {
   await browser.close();
