@@ -181,3 +181,6 @@ func (r *rig) until(what string, cond func() bool) {
 		time.Sleep(2 * time.Millisecond)
 	}
 }
+
+// setContract takes the contract of the partner as it is now.
+func (r *rig) setContract() { r.registry.SetContracts([]access.Contract{r.contract}) }
