@@ -13,6 +13,7 @@ import (
 
 	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/internal/mediatest/browser"
+	"github.com/simulcart/simulcart/internal/mediatest/peer"
 	"github.com/simulcart/simulcart/overlay"
 )
 
@@ -147,4 +148,45 @@ func TestWHIP(t *testing.T) {
 		t.Errorf("%.0f samples of sound came", got)
 	}
 	g.awaitState(t, s, "idle") // DELETE ends the session
+}
+
+// TestWHEPViewers lets many watch one stream of 2.5 Mbit/s, and tells what that costs.
+func TestWHEPViewers(t *testing.T) {
+	realPeers(t)
+	viewers, span := pick(t, 20, 100), pick(t, 4*time.Second, 20*time.Second)
+	s := stream{id: "maria", public: true}
+	g := &gateway{partners: withWebRTC(t)}
+	g.start(t, s)
+	clip := mediatest.Clip{Seconds: 20, KBits: 2500}
+	mediatest.PublishLoop(t, mediatest.Media(t, clip), g.publishURL(s))
+	g.awaitState(t, s, "live")
+	before := g.holds(t)
+	all := make([]*peer.Player, viewers)
+	for i := range all {
+		all[i] = peer.Play(t, "http://"+g.http+"/whep/maria", false, peer.Options{Discard: true})
+	}
+	time.Sleep(time.Second)
+	cpu, began := g.CPU(), time.Now()
+	seen := make([]int, viewers)
+	for i, v := range all {
+		seen[i] = len(v.Frames("video"))
+	}
+	time.Sleep(span)
+	used, took := g.CPU()-cpu, time.Since(began)
+	least, lost := int(1e9), uint64(0)
+	for i, v := range all {
+		least = min(least, len(v.Frames("video"))-seen[i])
+		lost += v.Lost("video")
+	}
+	gbit := float64(viewers) * 2.5e6 * took.Seconds() / 1e9
+	figure(t, "whep_viewers", float64(viewers), fmt.Sprintf("viewers, %.2f cores, %.2f CPU seconds for each Gbit, the least pictures %d in %v, %d packets lost", used.Seconds()/took.Seconds(),
+		used.Seconds()/gbit, least, took.Round(time.Second), lost))
+	if want := int(took.Seconds() * 30 * 0.9); least < want {
+		t.Errorf("a viewer got %d pictures, want %d", least, want)
+	}
+	for _, v := range all {
+		v.Delete()
+		v.Close()
+	}
+	g.awaitRelease(t, before)
 }

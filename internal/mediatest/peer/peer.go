@@ -30,6 +30,7 @@ type Options struct {
 	TCP       bool                      // over ICE-TCP alone
 	Edit      func(offer string) string // the offer, before it is sent; nil: as it is
 	Via       string                    // address that stands for the server's UDP port, see [mediatest.Network]; empty: straight, by UDP or TCP
+	Discard   bool                      // frames are counted, and their data forgotten
 	Codecs    []string                  // MIME types of video; nil: H.264, VP8, VP9, AV1
 }
 

@@ -140,6 +140,9 @@ func (p *Player) take(track *media.Track, d *rtp.Depacketizer, packet rtp.Packet
 		kind = "video"
 	}
 	for _, f := range frames {
+		if p.options.Discard {
+			f.Data = nil
+		}
 		p.frames = append(p.frames, Got{kind, f.Timestamp, f.Data, f.Gap, time.Now()})
 	}
 }
