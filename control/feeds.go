@@ -142,6 +142,7 @@ func (c *Controller) packaged(stream string) *PackagedStatus {
 		Active: n.Active, Segments: n.Segments, Parts: n.Parts, SegmentSeconds: n.SegmentSeconds, PartSeconds: n.PartSeconds,
 		TargetSeconds: n.Target.Seconds(), PartTargetSeconds: n.PartTarget.Seconds(), AgeSeconds: n.Age.Seconds(), WindowSeconds: n.Window.Seconds(),
 		MemoryBytes: n.Memory, DiskBytes: n.Disk, Held: n.Held, Requests: []PackagedRequests{},
+		Dropped: n.Dropped, DroppedRanges: n.Ranges, Unwritten: n.Unwritten,
 	}
 	for _, r := range n.Requests {
 		st.Requests = append(st.Requests, PackagedRequests(r))

@@ -90,11 +90,13 @@ func TestFeedsOverHLS(t *testing.T) {
 		Active: true, Segments: 2, Parts: 20, SegmentSeconds: 4, PartSeconds: 4.2, Target: 2 * time.Second, PartTarget: 207 * time.Millisecond,
 		Age: 100 * time.Millisecond, Window: 30 * time.Second, Memory: 5, Disk: 6, Held: 7,
 		Requests: []outputs.PackagedRequests{{Resource: "part", Status: 200, Count: 9}},
+		Dropped:  map[string]uint64{"backwards": 10}, Ranges: 11, Unwritten: 12,
 	}
 	st, _ := b.Stream("maria")
 	want := &PackagedStatus{
 		Active: true, Segments: 2, Parts: 20, SegmentSeconds: 4, PartSeconds: 4.2, TargetSeconds: 2, PartTargetSeconds: 0.207,
 		AgeSeconds: 0.1, WindowSeconds: 30, MemoryBytes: 5, DiskBytes: 6, Held: 7, Requests: []PackagedRequests{{Resource: "part", Status: 200, Count: 9}},
+		Dropped: map[string]uint64{"backwards": 10}, DroppedRanges: 11, Unwritten: 12,
 	}
 	if diff := cmp.Diff(want, st.HLS); diff != "" {
 		t.Errorf("hls: -want +got:\n%s", diff)

@@ -120,6 +120,9 @@ type PackagedStatus struct {
 	DiskBytes         int64              `json:"disk_bytes" doc:"of media on disk"`
 	Held              int                `json:"held" doc:"requests that wait"`
 	Requests          []PackagedRequests `json:"requests" doc:"that were answered"`
+	Dropped           map[string]uint64  `json:"dropped" doc:"frames that are in no segment, by reason: before_key, before_first, backwards, second_track, coding, offset"`
+	DroppedRanges     uint64             `json:"dropped_ranges" doc:"date ranges that left the playlist before their time, since there were too many"`
+	Unwritten         uint64             `json:"unwritten" doc:"attempts to write a segment to disk that did not succeed"`
 }
 
 // PackagedRequests counts requests for one kind of resource with one answer.

@@ -16,6 +16,9 @@ type PackagedStatus struct {
 	Memory, Disk   int64         // bytes of media that can be fetched
 	Held           int           // requests that wait
 	Requests       []PackagedRequests
+	Dropped        map[string]uint64 // frames that are in no part, by reason
+	Ranges         uint64            // date ranges that left the playlist before their time, since there were too many
+	Unwritten      uint64            // attempts to write a segment to disk that did not succeed
 }
 
 // PackagedRequests counts requests for one kind of resource with one answer.

@@ -100,6 +100,9 @@ var (
 	hlsMemory         = streamMetric("hls_memory_bytes", "Media that can be fetched and is in memory.")
 	hlsDisk           = streamMetric("hls_disk_bytes", "Media that can be fetched and is on disk.")
 	hlsHeld           = streamMetric("hls_held_requests", "Requests that wait for media to come.")
+	hlsDropped        = streamMetric("hls_dropped_frames_total", "Frames that are in no segment.", "reason")
+	hlsRanges         = streamMetric("hls_dropped_ranges_total", "Date ranges that left the playlist before their time, since there were too many.")
+	hlsUnwritten      = streamMetric("hls_unwritten_segments_total", "Attempts to write a segment to disk that did not succeed.")
 	hlsRequests       = streamMetric("hls_requests_total", "Requests that were answered, by resource and status.", "resource", "status")
 )
 
@@ -126,6 +129,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 		hlsSegments, hlsParts, hlsSegmentSeconds, hlsPartSeconds, hlsTarget, hlsPartTarget, hlsAge, hlsWindow, hlsMemory, hlsDisk, hlsHeld, hlsRequests,
 		peerCount, peerJoined, peerFailed, peerKeyFrames, peerTrip, peerJitter,
 		whipLost, whipRepaired, whipApart, whepResent, whepLate, whepPictures, whepLoss, whepEstimate,
+		hlsDropped, hlsRanges, hlsUnwritten,
 		carriedStates, carriedRepeats, carriedBytes, carriedReduced, carriedSequence,
 		destinationState, attempts, failures, sentBytes, sentFrames, skipped, lag, unsent, lastLive, preflight,
 	} {
@@ -238,6 +242,9 @@ func (m series) packaged(p *control.PackagedStatus) {
 	m.gauge(hlsMemory, float64(p.MemoryBytes))
 	m.gauge(hlsDisk, float64(p.DiskBytes))
 	m.gauge(hlsHeld, float64(p.Held))
+	m.counts(hlsDropped, nil, p.Dropped)
+	m.count(hlsRanges, p.DroppedRanges)
+	m.count(hlsUnwritten, p.Unwritten)
 	for _, r := range p.Requests {
 		m.count(hlsRequests, r.Count, r.Resource, strconv.Itoa(r.Status))
 	}

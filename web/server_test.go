@@ -74,6 +74,7 @@ func maria() control.StreamStatus {
 			Active: true, Segments: 5, Parts: 52, SegmentSeconds: 10, PartSeconds: 10.4, TargetSeconds: 2, PartTargetSeconds: 0.207,
 			AgeSeconds: 0.125, WindowSeconds: 30, MemoryBytes: 6000, DiskBytes: 7000, Held: 3,
 			Requests: []control.PackagedRequests{{Resource: "part", Status: 200, Count: 40}, {Resource: "playlist", Status: 503, Count: 2}},
+			Dropped:  map[string]uint64{"backwards": 6}, DroppedRanges: 7, Unwritten: 8,
 		},
 		Destinations: []control.DestinationStatus{{
 			Name: "tiktok", Platform: "tiktok", URL: "rtmp://example.com/live/…", State: "backoff", Since: since, Cause: "tcp",

@@ -171,7 +171,7 @@ func whole(s control.StreamStatus) control.StreamStatus {
 	}
 	if s.HLS != nil {
 		packaged := *s.HLS
-		packaged.Requests = orEmpty(packaged.Requests)
+		packaged.Requests, packaged.Dropped = orEmpty(packaged.Requests), orNone(packaged.Dropped)
 		s.HLS = &packaged
 	}
 	return s

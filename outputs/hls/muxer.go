@@ -21,7 +21,8 @@ const (
 
 	openingBytes = 64 << 20 // most that the first batch has: the whole window
 	batchBytes   = 1 << 20
-	patience     = time.Hour // a muxer writes to memory: it is late only where the machine is
+	sayEach      = time.Minute // that frames are dropped
+	patience     = time.Hour   // a muxer writes to memory: it is late only where the machine is
 )
 
 // muxer makes the segments of one session, for all who pull it.
@@ -37,6 +38,14 @@ type muxer struct {
 	fault   atomic.Pointer[error] // why there are no segments, or no more; set before ready is closed
 	used    atomic.Int64          // when somebody last asked for something, from begun
 	begun   time.Time
+
+	// Of the goroutine of Run alone:
+	opening []item // what has come, before it is enough to begin
+	held    int    // bytes of that
+	cutter  *segmenter
+	broken  error         // what ends the packaging
+	told    [drops]uint64 // of the frames that were dropped, in the log
+	said    time.Time     // when that was said in the log
 }
 
 // newMuxer makes the muxer of the session that a stream has now.
@@ -104,70 +113,92 @@ func (m *muxer) isReady() bool {
 // run reads, first until a segment is whole, then to the end.
 func (m *muxer) run(ctx context.Context, beside *sync.WaitGroup) error {
 	copies := relay.Derive(m.stream, overlay.CopyKey{}, new(overlay.Reader).Read)
-	var opening []item
-	var sg *segmenter
-	var fault error
 	frames := make([]*media.Frame, 0, 64)
-	for bytes := openingBytes; ; bytes = batchBytes {
+	for bytes := openingBytes; m.broken == nil; bytes = batchBytes {
 		var skipped int
 		var err error
 		frames, skipped, err = m.reader.Next(ctx, frames[:0], bytes)
 		if err != nil {
-			if sg != nil {
-				sg.end()
-			}
-			return cmp.Or(fault, err)
+			m.finish()
+			return cmp.Or(m.broken, err)
+		}
+		if skipped > 0 && m.cutter != nil {
+			m.cutter.interrupt()
 		}
 		first := m.reader.First()
-		if skipped > 0 && sg != nil {
-			sg.interrupt()
-		}
 		for i, f := range frames {
 			it := item{frame: f}
 			if f.Track.Codec == media.Overlay {
 				it.state = copies.At(first+uint64(i), f)
 			}
-			if sg == nil {
-				opening = append(opening, it)
-				continue
-			}
-			sg.add(it)
+			m.feed(it)
 		}
 		clear(frames)
-		if sg == nil {
-			if sg = m.open(opening, func(p *piece) { fault = cmp.Or(fault, m.packer.take(p)) }); sg != nil {
-				opening = nil
-				if m.options.Window > memoryTime {
-					beside.Go(func() { m.spool(ctx) })
-				}
-			}
+		if m.cutter == nil && m.open() && m.options.Window > memoryTime {
+			beside.Go(func() { m.spool(ctx) })
 		}
-		if fault != nil {
-			return fault
-		}
+		m.tell()
 		if !m.isReady() && m.list.isPlayable() {
 			close(m.ready)
 		}
 	}
+	return m.broken
 }
 
-// open makes the segmenter, and lets it take what has come, once that is enough to say how long segments are; nil before.
-func (m *muxer) open(items []item, emit func(*piece)) *segmenter {
-	wish := media.Time(m.options.Segment)
-	held := int64(0)
-	for _, it := range items {
-		held += int64(len(it.frame.Data))
+// feed takes the next frame of the stream.
+func (m *muxer) feed(it item) {
+	if m.cutter != nil {
+		m.cutter.add(it)
+		return
 	}
-	as, ok := shapeOf(items, wish, media.Time(m.options.Part), held > m.options.Memory/4)
-	if !ok {
-		return nil
+	m.opening, m.held = append(m.opening, it), m.held+len(it.frame.Data)
+}
+
+// open makes the segmenter, and lets it take what has come, once that is enough to say how long segments are; false before. What is too
+// much for memory and has no key frame is dropped.
+func (m *muxer) open() bool {
+	wish, enough := media.Time(m.options.Segment), int64(m.held) > m.options.Memory/4
+	as, ok := shapeOf(m.opening, wish, media.Time(m.options.Part), enough)
+	if ok {
+		m.list.open(as, zeroTime(m.reader.Origin()))
+		m.cutter = &segmenter{
+			wish: wish, longest: longestOf(as, m.options), part: as.part, origin: m.list.origin, wall: m.wall,
+			emit: func(p *piece) { m.broken = cmp.Or(m.broken, m.packer.take(p)) },
+		}
+		m.cutter.begin(m.opening, as.step)
 	}
-	m.list.mu.Lock()
-	m.list.shape, m.list.origin = as, zeroTime(m.reader.Origin())
-	m.list.mu.Unlock()
-	sg := &segmenter{wish: wish, longest: longestOf(as, m.options), part: as.part, origin: m.list.origin, wall: m.wall, emit: emit}
-	sg.begin(items, as.step)
-	return sg
+	if ok || enough {
+		m.opening, m.held = nil, 0
+	}
+	return ok
+}
+
+// finish ends the last segment.
+func (m *muxer) finish() {
+	if m.cutter != nil {
+		m.cutter.end()
+		m.tell()
+	}
+}
+
+// tell counts the frames that were dropped, and says so once in a while where viewers may notice.
+func (m *muxer) tell() {
+	if m.cutter == nil || m.cutter.dropped == m.told {
+		return
+	}
+	now := m.cutter.dropped
+	m.list.drop(now)
+	var facts []slog.Attr
+	for why := dropBackwards; why < drops; why++ {
+		if n := now[why] - m.told[why]; n > 0 {
+			facts = append(facts, slog.Uint64(why.String(), n))
+		}
+	}
+	if len(facts) == 0 || time.Since(m.said) < sayEach {
+		return
+	}
+	m.told, m.said = now, time.Now()
+	m.log.LogAttrs(context.Background(), slog.LevelWarn, "frames are in no segment", facts...)
 }
 
 // longestOf gives the longest that a segment may be, so that it is no longer than the target when rounded (RFC 8216bis §4.4.3.1). The

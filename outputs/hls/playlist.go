@@ -87,12 +87,27 @@ func newPlaylist(window time.Duration, memory int64) *playlist {
 	}
 }
 
+// open gives the playlist its shape, and the media time of tick 0, before it has any segments.
+func (p *playlist) open(as shape, origin media.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shape, p.origin = as, origin
+}
+
+// drop notes how many frames were dropped so far.
+func (p *playlist) drop(frames [drops]uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.dropped = frames
+}
+
 // packaged counts what was made.
 type packaged struct {
 	segments, parts             uint64
 	segmentSeconds, partSeconds float64
 	ranges                      uint64 // that left the list before their time
 	unwritten                   uint64 // attempts to move a segment to disk that did not succeed
+	dropped                     [drops]uint64
 }
 
 // initialization is what a player needs before the segments of a set of tracks.
@@ -303,6 +318,9 @@ func (c *packaged) add(other packaged) {
 	c.partSeconds += other.partSeconds
 	c.ranges += other.ranges
 	c.unwritten += other.unwritten
+	for why, n := range other.dropped {
+		c.dropped[why] += n
+	}
 }
 
 // isPlayable says whether players may begin: they keep three target durations from the end (RFC 8216bis §6.3.3), and some never show a

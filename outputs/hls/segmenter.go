@@ -34,9 +34,9 @@ const (
 	drops
 )
 
-var dropNames = [drops]string{"before a key frame", "before the first piece", "time goes back", "second track", "coding changes", "time of showing"}
+var dropNames = [drops]string{"before_key", "before_first", "backwards", "second_track", "coding", "offset"}
 
-// String gives the reason.
+// String gives the reason, as metrics and the log have it.
 func (d drop) String() string { return dropNames[d] }
 
 // segmenter cuts a stream into parts and segments. Pictures are its clock where there are some, else the sound. A frame goes into

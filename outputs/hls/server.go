@@ -166,6 +166,10 @@ func (s *Server) Status(stream string) (outputs.PackagedStatus, bool) {
 		total.add(list.status(&st))
 	}
 	st.Segments, st.Parts, st.SegmentSeconds, st.PartSeconds = total.segments, total.parts, total.segmentSeconds, total.partSeconds
+	st.Ranges, st.Unwritten, st.Dropped = total.ranges, total.unwritten, make(map[string]uint64)
+	for why, n := range total.dropped {
+		st.Dropped[drop(why).String()] = n
+	}
 	slices.SortFunc(st.Requests, func(a, b outputs.PackagedRequests) int {
 		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Status, b.Status))
 	})
