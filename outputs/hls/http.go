@@ -120,7 +120,7 @@ func (s *Server) index(ctx context.Context, name, ticket string, v *viewer) (*an
 	if err != nil {
 		return nil, err
 	}
-	return newAnswer(text)
+	return m.list.answer(text), nil
 }
 
 // secretOf gives the secret that a request shows.

@@ -64,6 +64,8 @@ type playlist struct {
 	bound  int64      // bytes in memory
 	origin media.Time
 
+	zippers sync.Pool // of *gzip.Writer
+
 	mu          sync.Mutex
 	changed     chan struct{} // closed at the next change
 	segments    []*segment

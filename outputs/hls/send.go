@@ -21,7 +21,7 @@ func (s *Server) sendText(w http.ResponseWriter, r *http.Request, a *answer, cac
 	text := a.plain
 	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		head.Set("Content-Encoding", "gzip")
-		text = a.gzipped
+		text = a.zipped()
 	}
 	head.Set("Content-Length", strconv.Itoa(len(text)))
 	to.request.allow(answerTime)
