@@ -22,6 +22,30 @@ type place struct{ leave context.CancelCauseFunc }
 func (s *Server) hold(ctx context.Context, stream string, v *viewer) (held context.Context, free func(), err error) {
 	held, leave := context.WithCancelCause(ctx)
 	p := &place{leave}
+	other, ok := s.take(stream, v, p)
+	if other != nil {
+		other.leave(errHeld)
+	}
+	if !ok {
+		leave(nil)
+		return nil, nil, errHeld
+	}
+	return held, func() {
+		leave(nil)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		w := s.held[stream]
+		if w == nil { // she gave way, and nobody waits any more
+			return
+		}
+		if w.remove(v, p); w.all == 0 {
+			delete(s.held, stream)
+		}
+	}, nil
+}
+
+// take puts a request of a viewer in its place; false where there is none. other had that until now; nil: it was free.
+func (s *Server) take(stream string, v *viewer, p *place) (other *place, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held == nil {
@@ -32,24 +56,18 @@ func (s *Server) hold(ctx context.Context, stream string, v *viewer) (held conte
 		w = &waiting{by: make(map[*viewer][]*place)}
 		s.held[stream] = w
 	}
-	if w.all >= mostHeld && !w.giveWay(v) {
-		leave(nil)
-		return nil, nil, errHeld
+	if w.all >= mostHeld {
+		if other = w.giveWay(v); other == nil {
+			return nil, false
+		}
 	}
 	w.all++
 	w.by[v] = append(w.by[v], p)
-	return held, func() {
-		leave(nil)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if w.remove(v, p); w.all == 0 {
-			delete(s.held, stream)
-		}
-	}, nil
+	return other, true
 }
 
-// giveWay frees a place for a viewer; false where nobody has more than she would have.
-func (w *waiting) giveWay(v *viewer) bool {
+// giveWay frees a place for a viewer, and gives who had it; nil where nobody has more than she would have.
+func (w *waiting) giveWay(v *viewer) *place {
 	var most *viewer
 	for one, places := range w.by {
 		if most == nil || len(places) > len(w.by[most]) {
@@ -57,12 +75,11 @@ func (w *waiting) giveWay(v *viewer) bool {
 		}
 	}
 	if len(w.by[most]) <= len(w.by[v])+1 {
-		return false
+		return nil
 	}
 	oldest := w.by[most][0]
-	oldest.leave(errHeld)
 	w.remove(most, oldest)
-	return true
+	return oldest
 }
 
 // remove takes a place away, if it is still there.

@@ -2,7 +2,6 @@ package hls
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -93,7 +92,7 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, stream, "index", err)
 		return
 	}
-	s.sendText(w, r, a, "private, no-cache", exchange{stream, "index", v, q})
+	s.sendText(exchange{w, r, stream, "index", v, q}, a, "private, no-cache")
 }
 
 // index gives the multivariant playlist of a stream, once there is something to play, for who holds a ticket.
@@ -152,19 +151,13 @@ func (s *Server) awaitReady(ctx context.Context, m *muxer, v *viewer) error {
 	return nil
 }
 
-var (
-	errNotYet = errors.New("the stream has no segment yet")
-	errStill  = errors.New("nothing new has come, the publisher may be away")
-	errHeld   = errors.New("too many requests wait for this stream")
-	errAhead  = errors.New("the request is too far ahead of the stream")
-	errQuery  = errors.New("_HLS_msn and _HLS_part are numbers, and _HLS_part needs _HLS_msn")
-)
-
 // fileName is the form of names: an initialization, a segment, or a part of one.
 var fileName = regexp.MustCompile(`^(` + alonePrefix + `)?(?:init([0-9]{1,6})\.mp4|([0-9]{1,15})(?:\.([0-9]{1,6}))?\.m4s)$`)
 
-// exchange is what an answer is counted by.
+// exchange is a request that was let in, on its way to its answer.
 type exchange struct {
+	w                http.ResponseWriter
+	r                *http.Request
 	stream, resource string
 	viewer           *viewer
 	request          *request
@@ -193,13 +186,13 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, stream, resourceOf(file), errGone)
 		return
 	}
-	if err := s.serve(ctx, w, r, m, file, view, exchange{stream, resourceOf(file), v, q}); err != nil {
+	if err := s.serve(ctx, exchange{w, r, stream, resourceOf(file), v, q}, m, file, view); err != nil {
 		s.refuse(w, stream, resourceOf(file), err)
 	}
 }
 
 // serve answers with what a session has of a name.
-func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, m *muxer, file string, view *overlay.View, to exchange) error {
+func (s *Server) serve(ctx context.Context, to exchange, m *muxer, file string, view *overlay.View) error {
 	if err := s.awaitReady(ctx, m, to.viewer); err != nil {
 		return err
 	}
@@ -208,11 +201,11 @@ func (s *Server) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	switch {
 	case file == wholeList:
-		return s.serveList(ctx, w, r, m, whole, view, to)
+		return s.serveList(ctx, to, m, whole, view)
 	case file == aloneList && s.Options.AudioOnly:
-		return s.serveList(ctx, w, r, m, alone, view, to)
+		return s.serveList(ctx, to, m, alone, view)
 	}
-	return s.serveMedia(ctx, w, r, m, file, view, to)
+	return s.serveMedia(ctx, to, m, file, view)
 }
 
 // resourceOf names what is asked for, for the counts.
@@ -228,67 +221,4 @@ func resourceOf(file string) string {
 		return "part"
 	}
 	return "segment"
-}
-
-// refuse answers with an error.
-func (s *Server) refuse(w http.ResponseWriter, stream, resource string, err error) {
-	if errors.Is(err, context.Canceled) {
-		s.count(exchange{stream: stream, resource: resource}, 499, 0, 0)
-		return
-	}
-	status, text := http.StatusInternalServerError, "The stream cannot be packaged for HLS: "+err.Error()+"."
-	switch {
-	case errors.Is(err, access.ErrDenied):
-		status, text = http.StatusForbidden, "The token or link is not good for this stream over HLS, or is not good any more."
-		if resource == "index" {
-			text += " Show it as ?token=TOKEN, or in the header Authorization: Bearer TOKEN."
-			status = http.StatusUnauthorized
-			w.Header().Set("WWW-Authenticate", `Bearer realm="simulcart"`)
-		}
-	case errors.Is(err, access.ErrFull):
-		status, text = http.StatusTooManyRequests, "All connections of the contract are in use. One that asks for nothing for 30 s becomes free."
-		w.Header().Set("Retry-After", "30")
-	case errors.Is(err, errNotLive):
-		status, text = http.StatusNotFound, "The stream is not live. Try again in a moment."
-		w.Header().Set("Retry-After", retryAfter)
-	case errors.Is(err, errGone):
-		status, text = http.StatusNotFound, "This is not here any more, or will never be. Load index.m3u8 again."
-	case errors.Is(err, errAhead), errors.Is(err, errQuery):
-		status, text = http.StatusBadRequest, "The playlist request cannot be answered: "+err.Error()+"."
-	case errors.Is(err, errNotYet), errors.Is(err, errStill), errors.Is(err, errHeld), errors.Is(err, errCrowded), errors.Is(err, errStopping):
-		status, text = http.StatusServiceUnavailable, "Not yet: "+err.Error()+". Try again in a moment."
-		w.Header().Set("Retry-After", retryAfter)
-	}
-	s.count(exchange{stream: stream, resource: resource}, status, 0, 0)
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(refusalTime)) // it may have run out: that of what was broken off
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, text, status)
-}
-
-// requests counts answers.
-type requests map[answerKind]uint64
-
-// answerKind is what an answer was.
-type answerKind struct {
-	resource string
-	status   int
-}
-
-// count counts an answer.
-func (s *Server) count(to exchange, status int, bytes int64, frames int) {
-	if to.viewer != nil {
-		to.viewer.feed.Served.Answer(bytes, frames)
-	}
-	if _, known := s.Feed(to.stream, ""); !known { // names that somebody made up are not kept
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.counts == nil {
-		s.counts = make(map[string]requests)
-	}
-	if s.counts[to.stream] == nil {
-		s.counts[to.stream] = make(requests)
-	}
-	s.counts[to.stream][answerKind{to.resource, status}]++
 }

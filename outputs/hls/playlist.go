@@ -2,7 +2,6 @@ package hls
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -117,8 +116,6 @@ type initialization struct {
 	tracks []*media.Track
 	data   [variants][]byte // plain and sounded
 }
-
-var errGone = errors.New("the segment is not here any more, or will not be")
 
 // hold is where a request waits.
 func (p *playlist) hold() <-chan struct{} { return p.changed }
@@ -338,6 +335,13 @@ func (p *playlist) isPlayable() bool {
 	}
 	target := media.Time(p.shape.target) * media.Time(time.Second)
 	return closed > 0 && (closed >= 3*target-media.Time(time.Second)/2 || length > media.Time(firstWait)*3/4)
+}
+
+// hasSound says whether there is something in the list of the sound alone.
+func (p *playlist) hasSound() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.inits) > 0 && p.inits[len(p.inits)-1].data[sounded] != nil
 }
 
 func (p *playlist) isEmpty() bool {

@@ -13,23 +13,23 @@ import (
 )
 
 // sendText sends a playlist, gzipped to those who take that.
-func (s *Server) sendText(w http.ResponseWriter, r *http.Request, a *answer, cache string, to exchange) {
-	head := w.Header()
+func (s *Server) sendText(to exchange, a *answer, cache string) {
+	head := to.w.Header()
 	head.Set("Content-Type", listType)
 	head.Set("Cache-Control", cache)
 	head.Add("Vary", "Accept-Encoding")
 	text := a.plain
-	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+	if acceptsGzip(to.r.Header.Values("Accept-Encoding")) {
 		head.Set("Content-Encoding", "gzip")
 		text = a.zipped()
 	}
 	head.Set("Content-Length", strconv.Itoa(len(text)))
 	to.request.allow(answerTime)
-	if r.Method == http.MethodHead {
+	if to.r.Method == http.MethodHead {
 		s.count(to, http.StatusOK, 0, 0)
 		return
 	}
-	n, _ := w.Write(text) // a client that has gone
+	n, _ := to.w.Write(text) // a client that has gone
 	s.count(to, http.StatusOK, int64(n), 0)
 }
 
@@ -52,22 +52,22 @@ func acceptsGzip(header []string) bool {
 }
 
 // sendMedia sends what never changes.
-func (s *Server) sendMedia(w http.ResponseWriter, r *http.Request, m *muxer, found *resource, of rendition, view *overlay.View, to exchange) {
-	head := w.Header()
+func (s *Server) sendMedia(to exchange, m *muxer, found *resource, of rendition, view *overlay.View) {
+	head := to.w.Header()
 	head.Set("Content-Type", mediaType)
 	if of == alone {
 		head.Set("Content-Type", soundType)
 	}
 	head.Set("Cache-Control", fmt.Sprintf("public, max-age=%d, immutable", int(m.options.Window.Seconds())+60))
 	to.request.allow(answerTime)
-	counted := &counter{ResponseWriter: w, status: http.StatusOK}
+	counted := &counter{ResponseWriter: to.w, status: http.StatusOK}
 	switch {
-	case r.Header.Get("Range") != "":
-		http.ServeContent(counted, r, "", time.Time{}, &found.bodies)
+	case to.r.Header.Get("Range") != "":
+		http.ServeContent(counted, to.r, "", time.Time{}, &found.bodies)
 	default:
 		head.Set("Accept-Ranges", "bytes")
 		head.Set("Content-Length", strconv.FormatInt(found.length(), 10))
-		if r.Method != http.MethodHead {
+		if to.r.Method != http.MethodHead {
 			_, _ = found.WriteTo(counted) // a client that has gone
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -13,20 +12,20 @@ import (
 )
 
 // serveList answers with a media playlist, when it has what is asked for (RFC 8216bis §6.2.5.2).
-func (s *Server) serveList(ctx context.Context, w http.ResponseWriter, r *http.Request, m *muxer, of rendition, v *overlay.View, to exchange) error {
-	wanted, err := parseDirectives(r.URL.Query())
+func (s *Server) serveList(ctx context.Context, to exchange, m *muxer, of rendition, v *overlay.View) error {
+	wanted, err := parseDirectives(to.r.URL.Query())
 	if err != nil {
 		return err
 	}
 	cache := fmt.Sprintf("max-age=%d", max(1, m.list.shape.target/2))
 	if wanted.blocks {
-		if err := s.await(ctx, m, to, func() (bool, error) { return m.list.hasLocked(wanted.segment, wanted.part) }); err != nil {
+		if err := s.await(ctx, to, m, func() (bool, error) { return m.list.hasLocked(wanted.segment, wanted.part) }); err != nil {
 			return err
 		}
 		cache = fmt.Sprintf("max-age=%d", 6*m.list.shape.target)
 	}
 	var reports []rendition
-	if s.Options.AudioOnly {
+	if s.Options.AudioOnly && m.list.hasSound() {
 		reports = []rendition{whole, alone}
 	}
 	a, err := m.list.media(of, v, wanted.skip, reports)
@@ -34,7 +33,7 @@ func (s *Server) serveList(ctx context.Context, w http.ResponseWriter, r *http.R
 		return err
 	}
 	m.list.countRanges(v, to.viewer.feed.Carried)
-	s.sendText(w, r, a, cache, to)
+	s.sendText(to, a, cache)
 	return nil
 }
 
@@ -69,7 +68,7 @@ func parseDirectives(q url.Values) (d directives, err error) {
 }
 
 // await holds a request until ready says that there is an answer, for up to 3 target durations.
-func (s *Server) await(ctx context.Context, m *muxer, to exchange, ready func() (bool, error)) error {
+func (s *Server) await(ctx context.Context, to exchange, m *muxer, ready func() (bool, error)) error {
 	m.list.mu.Lock()
 	known, err := ready()
 	m.list.mu.Unlock()
@@ -102,7 +101,7 @@ func (s *Server) await(ctx context.Context, m *muxer, to exchange, ready func() 
 }
 
 // serveMedia answers with an initialization, a segment or a part. A part that comes next is waited for: playlists hint at it.
-func (s *Server) serveMedia(ctx context.Context, w http.ResponseWriter, r *http.Request, m *muxer, file string, v *overlay.View, to exchange) error {
+func (s *Server) serveMedia(ctx context.Context, to exchange, m *muxer, file string, v *overlay.View) error {
 	name := fileName.FindStringSubmatch(file)
 	if name == nil || name[1] != "" && !s.Options.AudioOnly {
 		return errGone
@@ -120,13 +119,13 @@ func (s *Server) serveMedia(ctx context.Context, w http.ResponseWriter, r *http.
 		if data == nil {
 			return errGone
 		}
-		s.sendMedia(w, r, m, &resource{bodies: bodies{list: []body{{data: data}}}}, of, v, to)
+		s.sendMedia(to, m, &resource{bodies: bodies{list: []body{{data: data}}}}, of, v)
 		return nil
 	}
 	segment, part := number(name[3]), -1
 	if name[4] != "" {
 		part = int(number(name[4]))
-		if err := s.await(ctx, m, to, func() (bool, error) { return m.list.settledLocked(segment, part), nil }); err != nil {
+		if err := s.await(ctx, to, m, func() (bool, error) { return m.list.settledLocked(segment, part), nil }); err != nil {
 			return err
 		}
 	}
@@ -135,6 +134,6 @@ func (s *Server) serveMedia(ctx context.Context, w http.ResponseWriter, r *http.
 		return err
 	}
 	defer found.leave()
-	s.sendMedia(w, r, m, found, of, v, to)
+	s.sendMedia(to, m, found, of, v)
 	return nil
 }

@@ -3,8 +3,6 @@ package hls
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -30,13 +28,6 @@ const (
 	viewerIdle = 30 * time.Second       // that an address asked for nothing: then its connection counts no more
 	sweepEach  = 250 * time.Millisecond // how soon a right that is gone is noticed
 	mostKnown  = 1 << 16                // viewers of all streams
-)
-
-var (
-	errNotLive  = errors.New("the stream is not live")
-	errCrowded  = errors.New("the server has as many viewers as it can count")
-	errRevoked  = fmt.Errorf("the right is gone: %w", access.ErrDenied)
-	errStopping = errors.New("the server is stopping")
 )
 
 // Options say how segments are made and served. Zero fields mean the defaults.
