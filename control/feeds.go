@@ -54,6 +54,9 @@ func (c *Controller) Feed(stream, partner string, over access.Protocol) (Feed, b
 	return Feed{Output: key.String(), View: &view, Carried: &counts.carried, Served: &counts.served}, true
 }
 
+// Known says whether there is a stream of that name.
+func (c *Controller) Known(stream string) bool { return c.shop.of(stream) != nil }
+
 // feed gives where a feed counts.
 func (s *showcase) feed(key feedKey) *feedCounts {
 	s.feeding.Lock()

@@ -27,6 +27,12 @@ func TestFeeds(t *testing.T) {
 	if _, known := b.Feed("nobody", "tsl", access.RTSP); known {
 		t.Error("an unknown stream has a feed")
 	}
+	if b.Known("nobody") || !b.Known("maria") {
+		t.Error("the wrong stream is known")
+	}
+	if st, _ := b.Stream("maria"); len(st.Feeds) > 0 {
+		t.Errorf("feeds without anybody who pulls: %v", st.Feeds)
+	}
 	partners, ok := b.Feed("maria", "tsl", access.RTSP)
 	public, ok2 := b.Feed("maria", "", access.RTMP)
 	if !ok || !ok2 || partners.View.Currency != "USD" || public.View.Currency != "" || partners.Carried == public.Carried {

@@ -51,6 +51,7 @@ func (n *node) segments(c config.HLS) *hlsout.Server {
 			s := n.hub.Stream(name)
 			return s, s.Snapshot().Live
 		},
+		Known: n.controller.Known,
 		Feed: func(stream, partner string) (hlsout.Feed, bool) {
 			feed, known := n.controller.Feed(stream, partner, access.HLS)
 			return hlsout.Feed{View: feed.View, Carried: feed.Carried, Served: feed.Served}, known

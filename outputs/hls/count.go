@@ -14,7 +14,7 @@ func (s *Server) count(to exchange, status int, bytes int64, frames int) {
 	if to.viewer != nil {
 		to.viewer.feed.Served.Answer(bytes, frames)
 	}
-	if _, known := s.Feed(to.stream, ""); !known { // names that somebody made up are not kept
+	if !s.Known(to.stream) { // names that somebody made up are not kept
 		return
 	}
 	s.mu.Lock()

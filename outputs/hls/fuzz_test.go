@@ -28,6 +28,7 @@ func ended(t testing.TB) (s *Server, folder string) {
 	registry.Replace(map[string]access.Grant{"open": {Public: true}})
 	s = &Server{
 		Options: Options{AudioOnly: true, Origins: []string{"https://shop.example.com"}}, Registry: registry, Log: slog.New(slog.DiscardHandler),
+		Known:  func(stream string) bool { return stream == "open" },
 		Stream: func(string) (*relay.Stream, bool) { return nil, false },
 		Feed:   func(stream, _ string) (Feed, bool) { return Feed{View: seller}, stream == "open" },
 	}

@@ -74,6 +74,7 @@ func on(t *testing.T, o Options, test func(r *rig)) {
 		r.server = &Server{
 			Options: o, Registry: &r.registry, Log: slog.New(slog.NewTextHandler(r, nil)), Streams: r.hub.Streams,
 			Stream: func(name string) (*relay.Stream, bool) { return r.hub.Stream(name), r.hub.Stream(name).Snapshot().Live },
+			Known:  func(stream string) bool { return stream == "maria" || stream == "open" },
 			Feed: func(stream, partner string) (Feed, bool) {
 				f := Feed{View: &overlay.View{}, Carried: &r.carried, Served: &r.served}
 				if partner != "" {

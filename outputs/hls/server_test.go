@@ -37,6 +37,22 @@ func TestFollow(t *testing.T) {
 	})
 }
 
+// Who pulls nothing makes no feed, which would be counted from then on.
+func TestRefusedMakesNoFeed(t *testing.T) {
+	on(t, Options{}, func(r *rig) {
+		r.live()
+		feed := r.server.Feed
+		r.server.Feed = func(stream, partner string) (Feed, bool) {
+			r.Errorf("a feed of %q for %q", stream, partner)
+			return feed(stream, partner)
+		}
+		p := r.from("192.0.2.1:5")
+		p.want(http.StatusUnauthorized, "/hls/maria/index.m3u8?token=wrong")
+		p.want(http.StatusNotFound, "/hls/maria/main.m3u8")
+		p.want(http.StatusNotFound, "/hls/nobody/index.m3u8/x")
+	})
+}
+
 // Who may not pull the stream is told so, and what she may do.
 func TestRights(t *testing.T) {
 	on(t, Options{}, func(r *rig) {
