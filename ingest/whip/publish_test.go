@@ -63,8 +63,9 @@ func TestDeleteBehindTheConnection(t *testing.T) {
 	reader := r.stream.Subscribe("test", 0)
 	defer reader.Close()
 	p := peer.Publish(t, r.url, peer.Options{Token: key}, video, sound)
-	p.Write(&media.Frame{Track: video, PTS: 0, Key: true, Data: r.picture(true, 500)})
-	r.frames(reader, 1)
+	p.Write(&media.Frame{Track: video, Key: true, Data: r.picture(true, 500)})
+	p.Write(&media.Frame{Track: sound, Data: opus(1)}) // the picture waits for the sound that was announced
+	r.frames(reader, 2)
 	p.Close()
 	r.until("a connection that is gone", func() bool {
 		return p.Ask("PATCH", p.Location, "application/trickle-ice-sdpfrag", "", "If-Match", p.ETag).Status == 404
