@@ -76,7 +76,7 @@ func watchRTMP(t *testing.T, name string, reordered bool) {
 	g := &gateway{tokens: true, partners: withWebRTC(t)}
 	g.start(t, s)
 	g.stock(t, s)
-	clip := mediatest.Counted{Pictures: (seconds + 10) * 30, Rate: 30, BFrames: reordered}
+	clip := mediatest.Counted{Pictures: (seconds + 10) * 30, Rate: 30, BFrames: reordered, Group: 120}
 	mediatest.Publish(t, clip.File(t), g.publishURL(s))
 	g.awaitState(t, s, "live")
 	g.show(t, s, `{"action":"show","product":"red","style":"e0"}`)

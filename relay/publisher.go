@@ -70,6 +70,13 @@ func (p *Publisher) KeyWanted() <-chan struct{} {
 	return p.keyWanted
 }
 
+// IgnoreWishes takes back what KeyWanted says: wishes for key frames are not met from now on.
+func (p *Publisher) IgnoreWishes() {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	p.heeds = false
+}
+
 // Leave says that the publisher is gone while the session stays, for it or another one to come back. It is idempotent, and
 // has no effect on the publisher that took over.
 func (p *Publisher) Leave() {

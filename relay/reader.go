@@ -92,13 +92,7 @@ func (r *Reader) First() uint64 { return r.first }
 // WantKey asks the publisher for a key frame, and says whether that is any use: it has no effect where nobody publishes the reader's
 // session, and few protocols can ask an encoder.
 func (r *Reader) WantKey() bool {
-	r.stream.mu.Lock()
-	p := r.stream.publisher
-	if r.session != r.stream.session {
-		p = nil
-	}
-	heeds := p != nil && p.heeds
-	r.stream.mu.Unlock()
+	p, heeds := r.heard()
 	if p == nil {
 		return false
 	}
@@ -107,6 +101,22 @@ func (r *Reader) WantKey() bool {
 	default:
 	}
 	return heeds
+}
+
+// MayWantKey says whether WantKey is any use.
+func (r *Reader) MayWantKey() bool {
+	_, heeds := r.heard()
+	return heeds
+}
+
+// heard gives who publishes the reader's session, nil where nobody does, and whether wishes for key frames are met.
+func (r *Reader) heard() (p *Publisher, heeds bool) {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	if p = r.stream.publisher; p == nil || r.session != r.stream.session {
+		return nil, false
+	}
+	return p, p.heeds
 }
 
 // AwaitsKey says whether the reader cannot go on before the next key frame: the byte bound has cut the newest group, and

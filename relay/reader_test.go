@@ -298,6 +298,15 @@ func TestWantKey(t *testing.T) {
 	if !wanted(p) || wanted(p) {
 		t.Error("two wishes at once are not one wish")
 	}
+	if !r.MayWantKey() || len(p.keyWanted) > 0 {
+		t.Error("to ask whether a wish is any use is a wish, or it is said to be none")
+	}
+	p.IgnoreWishes()
+	wants(false)
+	<-p.keyWanted
+	if r.MayWantKey() {
+		t.Error("a wish is said to be of use to who ignores it")
+	}
 	p.End()
 	next := publish(t, s)
 	wants(false)

@@ -51,11 +51,11 @@ func (k Kind) parent(stream string) string {
 	return stream
 }
 
-// Suits says whether a stream with these tracks is already what a rendition of kind k would be, as far as tracks tell: H.264 that says
-// nothing of its order suits.
+// Suits says whether a stream with these tracks is already what a rendition of kind k would be. H.264 that says nothing of its order may
+// not be: its rendition looks at the times.
 func Suits(k Kind, tracks []*media.Track) bool {
 	for _, t := range tracks {
-		c := k.conversion(t, t.Format.Reorder > 0)
+		c := k.conversion(t, t.Format.Reorder != 0)
 		if k == Legacy && t.Codec.IsAudio() {
 			c = Sound.conversion(t, false)
 		}

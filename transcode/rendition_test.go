@@ -41,7 +41,7 @@ func TestSuits(t *testing.T) {
 		{track(media.H264, 0), track(media.AAC, 0), false, true, true},
 		{track(media.H264, 0), track(media.Opus, 0), true, false, false},
 		{track(media.H264, 2), track(media.Opus, 0), false, false, false},
-		{track(media.H264, -1), track(media.Opus, 0), true, false, false},
+		{track(media.H264, -1), track(media.Opus, 0), false, false, false},
 		{track(media.H264, 2), track(media.AAC, 0), false, true, true},
 		{track(media.VP8, 0), track(media.Opus, 0), true, false, false},
 		{track(media.AV1, 0), track(media.AAC, 0), false, true, false},
@@ -157,6 +157,42 @@ func TestTracksChange(t *testing.T) {
 		}
 	}
 	t.Logf("%+v", g.Status())
+}
+
+// Who reads a rendition may ask for key frames where who reads the stream itself may.
+func TestWishes(t *testing.T) {
+	g := newRig(t)
+	c := readClip(t, mediatest.Media(t, mediatest.Clip{Seconds: 4}))
+	p := g.publish(t, c.tracks)
+	defer p.End()
+	r := g.Stream("maria", Web).Subscribe("test", 0)
+	defer r.Close()
+	all := make(chan struct{})
+	go func() { defer close(all); g.play(t, p, c, 1) }()
+	defer func() { <-all }()
+	for asked := false; ; {
+		fs, _, err := r.Next(t.Context(), nil, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch at := fs[len(fs)-1].DTS; {
+		case at < media.Time(time.Second):
+			if r.WantKey() {
+				t.Fatal("a key frame is to come, of an encoder that gives none")
+			}
+		case at > 3*media.Time(time.Second):
+			t.Fatal("no key frame is to come, of an encoder that gives some")
+		case asked:
+			if r.WantKey() {
+				<-p.KeyWanted()
+				return
+			}
+		default:
+			for asked = true; len(p.KeyWanted()) > 0; {
+				<-p.KeyWanted()
+			}
+		}
+	}
 }
 
 // Each overlay state stands in front of the picture that it stood in front of, coded again or not, and each key frame has one.

@@ -232,7 +232,7 @@ func (s *stage) look(ctx context.Context, r *relay.Reader) {
 		case <-ctx.Done():
 			return
 		case now := <-ticks.C:
-			if s.check(now) {
+			if s.check(now, r.MayWantKey()) {
 				r.WantKey()
 			}
 		}
@@ -240,22 +240,27 @@ func (s *stage) look(ctx context.Context, r *relay.Reader) {
 }
 
 // check writes what has waited long enough, and kills the children that are at fault. It says whether a reader of the rendition wants a
-// key frame.
-func (s *stage) check(now time.Time) (key bool) {
+// key frame; heeded, whether the source gives some for the asking.
+func (s *stage) check(now time.Time, heeded bool) (key bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.merger.flush(now)
 	for _, l := range s.lanes {
 		l.checkLocked(now)
 	}
-	if s.out != nil {
-		select {
-		case <-s.out.KeyWanted():
-			return true
-		default:
-		}
+	switch {
+	case s.out == nil:
+		return false
+	case !heeded:
+		s.out.IgnoreWishes()
+		return false
 	}
-	return false
+	select {
+	case <-s.out.KeyWanted():
+		return true
+	default:
+		return false
+	}
 }
 
 // finish lets the children bring what they have, when the source has ended.

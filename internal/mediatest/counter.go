@@ -27,17 +27,17 @@ const (
 	countedHeight = cellSize * cellRows
 )
 
-// Counted describes a clip whose pictures carry their number, one after the other: H.264 in FLV with a tone beside it, a key frame each
-// second.
+// Counted describes a clip whose pictures carry their number, one after the other: H.264 in FLV with a tone beside it.
 type Counted struct {
 	Pictures int
 	From     int  // number of the first picture
 	Rate     int  // pictures in Per seconds
 	Per      int  // 0: 1; 1001 with a rate of 30000
 	BFrames  bool // three in a row, used as references too; else x264's ultrafast preset, without
+	Group    int  // pictures from one key frame to the next; 0: those of a second
 }
 
-// Second gives how many pictures there are between key frames: as many as in a second, rounded.
+// Second gives how many pictures there are in a second, rounded.
 func (c Counted) Second() int {
 	per := max(c.Per, 1)
 	return (c.Rate + per/2) / per
@@ -57,7 +57,7 @@ func (c Counted) Number(ticks int64) int {
 // File gives the file of the clip. It is made once, and kept beside those of [Media].
 func (c Counted) File(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(mediaDir(t), fmt.Sprintf("counted-%d-from-%d-%d-%d-b%v.flv", c.Pictures, c.From, c.Rate, max(c.Per, 1), c.BFrames))
+	path := filepath.Join(mediaDir(t), fmt.Sprintf("counted-%d-from-%d-%d-%d-b%v-g%d.flv", c.Pictures, c.From, c.Rate, max(c.Per, 1), c.BFrames, c.group()))
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
@@ -87,9 +87,16 @@ func (c Counted) File(t testing.TB) string {
 	return path
 }
 
+func (c Counted) group() int {
+	if c.Group > 0 {
+		return c.Group
+	}
+	return c.Second()
+}
+
 func (c Counted) encoding(out string) []string {
 	rate := fmt.Sprintf("%d/%d", c.Rate, max(c.Per, 1))
-	group := strconv.Itoa(c.Second())
+	group := strconv.Itoa(c.group())
 	args := []string{
 		"-y", "-nostdin", "-v", "error", "-f", "rawvideo", "-pix_fmt", "gray", "-s", fmt.Sprintf("%dx%d", countedWidth, countedHeight), "-r", rate, "-i", "pipe:0",
 		"-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000",
