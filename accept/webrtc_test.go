@@ -17,8 +17,12 @@ import (
 	"github.com/simulcart/simulcart/overlay"
 )
 
-// edgeWithin is how soon behind its first picture a browser must be at the live edge, though it began with an older key frame.
-const edgeWithin = 500 * time.Millisecond
+// The goals: how soon behind its first picture a browser is at the live edge, though it began with an older key frame, and how old a
+// picture is when a browser has decoded it.
+const (
+	edgeWithin    = 500 * time.Millisecond
+	whepDelayGoal = 250 * time.Millisecond
+)
 
 // withWebRTC gives the section of WebRTC on free ports.
 func withWebRTC(t testing.TB) string {
@@ -67,6 +71,60 @@ func TestWHEP(t *testing.T) {
 	realPeers(t)
 	t.Run("in order", func(t *testing.T) { watchRTMP(t, "whep", false) })
 	t.Run("reordered", func(t *testing.T) { watchRTMP(t, "whep_reordered", true) })
+	t.Run("delay", watchStamped)
+}
+
+// watchStamped measures how long pictures take from the publisher's write over RTMP to a browser that has decoded them, by the clock of
+// this machine.
+func watchStamped(t *testing.T) {
+	seconds := pick(t, 4, 60)
+	page := browser.NewPage(t)
+	s := stream{id: "maria", public: true}
+	g := &gateway{partners: withWebRTC(t)}
+	g.start(t, s)
+	c, _ := mediatest.Publisher(t, g.rtmp, s.key())
+	tags := mediatest.Published(t, mediatest.Counted{Pictures: (seconds + 20) * 30, Rate: 30}.File(t))
+	watched := make(chan struct{})
+	sent := make(chan map[int]time.Time, 1)
+	go func() { sent <- sendStamped(t, c, tags, watched) }()
+	defer c.Close()
+	g.awaitState(t, s, "live")
+	r := page.Peer(t, browser.PeerWish{Address: "http://" + g.http + "/whep/maria", Seconds: seconds}).Report(t)
+	close(watched)
+	wall := <-sent
+	joined(t, r)
+	var delays []time.Duration
+	for _, p := range r.Pictures {
+		if at, known := wall[p.Number]; known && p.At > r.First+float64(edgeWithin/time.Millisecond) {
+			delays = append(delays, time.Duration((p.Wall-float64(at.UnixMicro())/1000)*float64(time.Millisecond)))
+		}
+	}
+	if len(delays) < seconds*15 {
+		t.Fatalf("%d pictures of %d s", len(delays), seconds)
+	}
+	timeFigure(t, "whep_delay_p50", quantile(delays, 0.5), whepDelayGoal)
+	figure(t, "whep_delay_p95", quantile(delays, 0.95).Seconds()*1000, fmt.Sprintf("ms, of %d pictures", len(delays)))
+}
+
+// sendStamped sends tags at their time until stop is closed, and gives when each picture was written, by its place.
+func sendStamped(t *testing.T, c *mediatest.Client, tags []mediatest.Tag, stop <-chan struct{}) map[int]time.Time {
+	wall := make(map[int]time.Time)
+	begin := time.Now()
+	for _, g := range tags {
+		select {
+		case <-stop:
+			return wall
+		case <-time.After(time.Until(begin.Add(time.Duration(g.Time) * time.Millisecond))):
+		}
+		if g.Type == mediatest.VideoTag && g.Coded() {
+			wall[len(wall)] = time.Now()
+		}
+		if err := c.Send(1, g); err != nil {
+			t.Errorf("send a tag: %v", err)
+			return wall
+		}
+	}
+	return wall
 }
 
 func watchRTMP(t *testing.T, name string, reordered bool) {
@@ -142,7 +200,7 @@ func TestWHIP(t *testing.T) {
 		delays = append(delays, time.Duration((seen.Wall-wall[seen.Number])*float64(time.Millisecond)))
 	}
 	slices.Sort(delays)
-	timeFigure(t, "whip_to_whep_delay_p50", delays[len(delays)/2], 250*time.Millisecond)
+	timeFigure(t, "whip_to_whep_delay_p50", delays[len(delays)/2], whepDelayGoal)
 	figure(t, "whip_sent", float64(len(p.Sent)), fmt.Sprintf("pictures, %.0f encoded, %.0f PLI", p.Count("video", "framesEncoded"), p.Count("video", "pliCount")))
 	if got := r.Count("audio", "totalSamplesReceived"); got < 48000 {
 		t.Errorf("%.0f samples of sound came", got)
