@@ -53,7 +53,7 @@ func TestBridges(t *testing.T) {
 		timeFigure(t, "bridge_"+fault.name+"_back_p50", quantile(times, 0.5), 2*time.Second)
 		timeFigure(t, "bridge_"+fault.name+"_back_max", slices.Max(times), 2*time.Second)
 	}
-	for _, s := range bench.Status() {
+	for _, s := range bench.Status("maria") {
 		figure(t, "bridge_"+s.Conversion+"_delay", s.Delay.Seconds()*1000, "ms")
 		figure(t, "bridge_"+s.Conversion+"_restarts", float64(s.Restarts), "times")
 	}

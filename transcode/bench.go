@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -74,31 +73,30 @@ type Status struct {
 	Delay      time.Duration // from a frame's arrival to that of what was made of it, on average of the last frames
 }
 
-// Status tells of all conversions, by stream and conversion.
-func (b *Bench) Status() []Status {
-	b.mu.Lock()
-	tallies := maps.Clone(b.tallies)
-	b.mu.Unlock()
+// Status tells of a stream's conversions, by name; of those alone that ever had a child.
+func (b *Bench) Status(stream string) []Status {
 	var all []Status
-	for key, t := range tallies {
-		if t.starts.Load() > 0 {
-			all = append(all, t.status(key))
+	for c := range conversions {
+		b.mu.Lock()
+		t := b.tallies[tallyKey{stream, c}]
+		b.mu.Unlock()
+		if t != nil && t.starts.Load() > 0 {
+			all = append(all, t.status(tallyKey{stream, c}))
 		}
 	}
-	slices.SortFunc(all, func(a, b Status) int {
-		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Conversion, b.Conversion))
-	})
+	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Conversion, b.Conversion) })
 	return all
 }
 
-// Forget drops what was counted of a stream that will not come back.
+// Forget takes the renditions of a stream that will not come back out of the hub, and drops what was counted of them.
 func (b *Bench) Forget(stream string) {
+	for k := range kinds {
+		b.Hub.Remove(Name(stream, k))
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for key := range b.tallies {
-		if key.stream == stream {
-			delete(b.tallies, key)
-		}
+	for c := range conversions {
+		delete(b.tallies, tallyKey{stream, c})
 	}
 }
 
@@ -110,9 +108,12 @@ type tallyKey struct {
 // tally counts what the children of one conversion of a stream did, one after the other.
 type tally struct {
 	starts, restarts, late atomic.Uint64
-	cpu                    atomic.Int64 // nanoseconds, of those that are gone
 	delay                  atomic.Int64 // nanoseconds
-	child                  atomic.Pointer[child]
+
+	mu    sync.Mutex
+	child *child        // nil: none
+	spent time.Duration // processor time of those that are gone
+	told  time.Duration // the most that was ever told: the kernel counts more coarsely while a child runs
 }
 
 // tally gives what counts for a conversion of a stream.
@@ -135,18 +136,40 @@ func (b *Bench) tally(stream string, c conversion) *tally {
 func (t *tally) status(key tallyKey) Status {
 	s := Status{
 		Stream: key.stream, Conversion: key.String(),
-		Starts: t.starts.Load(), Restarts: t.restarts.Load(), Late: t.late.Load(),
-		Delay: time.Duration(t.delay.Load()), CPU: time.Duration(t.cpu.Load()),
+		Starts: t.starts.Load(), Restarts: t.restarts.Load(), Late: t.late.Load(), Delay: time.Duration(t.delay.Load()),
 	}
-	if c := t.child.Load(); c != nil {
-		s.Running = true
-		s.CPU += c.usage()
-	}
+	s.Running, s.CPU = t.usage()
 	return s
 }
 
-// spent counts the processor time of a child that is gone.
-func (t *tally) spent(d time.Duration) { t.cpu.Add(int64(d)) }
+// begin notes the child that runs from now on.
+func (t *tally) begin(c *child) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.child = c
+}
+
+// end notes that the child is gone, and what it has used of the processors.
+func (t *tally) end(spent time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.child = nil
+	t.spent += spent
+}
+
+// usage gives the processor time of all children so far, which is never less than it was, and whether one runs.
+func (t *tally) usage() (running bool, total time.Duration) {
+	t.mu.Lock()
+	c, total := t.child, t.spent
+	t.mu.Unlock()
+	if c != nil {
+		total += c.usage()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.told = max(t.told, total)
+	return c != nil, t.told
+}
 
 // took counts the time that a frame took; an average over some dozens of frames. One goroutine at a time calls it.
 func (t *tally) took(d time.Duration) {

@@ -85,13 +85,14 @@ func (c *child) wait() time.Duration {
 	return c.cmd.ProcessState.UserTime() + c.cmd.ProcessState.SystemTime()
 }
 
-// usage gives the processor time used so far; 0 where the system does not tell it of a child that runs.
+// usage gives the processor time used so far; 0 where the system does not tell it of a child that runs, and of one that is gone.
 func (c *child) usage() time.Duration {
+	used := processorTime(c.cmd.Process.Pid)
 	select {
 	case <-c.done:
-		return 0 // it is in what wait gives
+		return 0 // the number may be another process's by now
 	default:
-		return processorTime(c.cmd.Process.Pid)
+		return used
 	}
 }
 

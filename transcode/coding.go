@@ -29,6 +29,7 @@ func (l *lane) once(ctx context.Context, j job) (frames int, err error) {
 		l.drop(j, c.wait())
 		return 0, nil
 	}
+	j.tally.begin(c)
 	unbind := context.AfterFunc(ctx, c.kill)
 	done := make(chan struct{})
 	go func() {

@@ -159,7 +159,7 @@ func TestChildIsReplaced(t *testing.T) {
 			if pids, zombies := children(t, os.Getpid()); len(pids) != 0 || zombies != 0 {
 				t.Errorf("%d children and %d zombies are left", len(pids), zombies)
 			}
-			t.Logf("%+v", g.Status())
+			t.Logf("%+v", g.Status("maria"))
 		})
 	}
 }
@@ -207,7 +207,7 @@ func TestGarbageFromTheSource(t *testing.T) {
 			t.Errorf("%d frames of %s after the garbage", after, all[0].Track.Codec)
 		}
 	}
-	t.Logf("%+v", g.Status())
+	t.Logf("%+v", g.Status("maria"))
 }
 
 // A program that brings garbage, one that ends at once, and one that is not there: the other track goes on, at once, and no more children
@@ -237,7 +237,7 @@ func TestProgramIsNoHelp(t *testing.T) {
 			if n := len(got.of(media.Codec.IsAudio)); n != 0 {
 				t.Errorf("%d frames of sound", n)
 			}
-			if st := g.Status(); len(st) != 1 || st[0].Starts < 1 || st[0].Starts > 10 || st[0].Running {
+			if st := g.Status("maria"); len(st) != 1 || st[0].Starts < 1 || st[0].Starts > 10 || st[0].Running {
 				t.Errorf("status %+v", st)
 			}
 			g.hub.Close()

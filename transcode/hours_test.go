@@ -45,7 +45,7 @@ func TestNoDrift(t *testing.T) {
 				t.Fatalf("%d frames at the end, %d holes", len(tail.frames), tail.holes)
 			}
 			offset, spread := compareSound(t, source, tail.frames)
-			t.Logf("after %v: offset %v, spread %v, %+v", long, offset, spread, g.Status())
+			t.Logf("after %v: offset %v, spread %v, %+v", long, offset, spread, g.Status("maria"))
 			if offset > 5*media.Millisecond || offset < -5*media.Millisecond || spread > 5*media.Millisecond {
 				t.Errorf("the sound is off by %v, spread %v", offset, spread)
 			}

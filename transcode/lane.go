@@ -254,18 +254,16 @@ func (l *lane) hold(j job, c *child) bool {
 		return false
 	}
 	l.child = c
-	j.tally.child.Store(c)
 	return true
 }
 
 // drop notes that the lane has no child any more.
 func (l *lane) drop(j job, spent time.Duration) {
+	j.tally.end(spent)
 	s := l.stage
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l.running, l.child = false, nil
-	j.tally.child.Store(nil)
-	j.tally.spent(spent)
 	if l.turn == j.turn {
 		l.queue = nil
 		s.merger.forsake(l.slot)

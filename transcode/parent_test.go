@@ -86,7 +86,7 @@ func beParent(t *testing.T, path string) {
 		}()
 		time.Sleep(20 * time.Millisecond)
 	}
-	if st := g.Status(); len(st) == 2 && st[0].Restarts == 0 && st[1].Restarts == 0 {
+	if st := g.Status("maria"); len(st) == 2 && st[0].Restarts == 0 && st[1].Restarts == 0 {
 		if s.count(media.Codec.IsVideo) > 0 {
 			fmt.Println("output")
 		}
@@ -142,7 +142,7 @@ func TestChildIsConfined(t *testing.T) {
 			t.Errorf("file %s is a %s", fd.Name(), to)
 		}
 	}
-	if st := g.Status(); len(st) != 1 || !st[0].Running || st[0].CPU <= 0 || st[0].Delay <= 0 {
+	if st := g.Status("maria"); len(st) != 1 || !st[0].Running || st[0].CPU <= 0 || st[0].Delay <= 0 {
 		t.Errorf("status %+v", st)
 	}
 }

@@ -62,7 +62,7 @@ func TestPicturesInOrder(t *testing.T) {
 			t.Errorf("picture %d has the number %d", i, n)
 		}
 	}
-	t.Logf("%+v", g.Status())
+	t.Logf("%+v", g.Status("maria"))
 }
 
 // checkKeys fails where pictures are key frames elsewhere than in the source.
@@ -107,7 +107,7 @@ func TestLegacy(t *testing.T) {
 			if f := pictures[0].Track.Format; f.Width != 160 || f.Height != 90 || f.Reorder != 0 {
 				t.Errorf("format %+v", f)
 			}
-			t.Logf("%+v", g.Status())
+			t.Logf("%+v", g.Status("maria"))
 		})
 	}
 }

@@ -68,7 +68,7 @@ func TestChildrenAreShared(t *testing.T) {
 	if err != nil || len(fs) == 0 {
 		t.Errorf("the rendition that needs no change: %v", err)
 	}
-	if st := g.Status(); len(st) != 1 || count() != 1 {
+	if st := g.Status("maria"); len(st) != 1 || count() != 1 {
 		t.Errorf("%d children, status %+v, want one", count(), st)
 	}
 	other.Close()
@@ -114,7 +114,7 @@ func TestSessions(t *testing.T) {
 		g.hub.Remove(Name("maria", Web))
 	}
 	g.Forget("maria")
-	if st := g.Status(); len(st) != 0 {
+	if st := g.Status("maria"); len(st) != 0 {
 		t.Errorf("status %+v", st)
 	}
 }
@@ -156,7 +156,7 @@ func TestTracksChange(t *testing.T) {
 			t.Errorf("%s: pictures as %v, want %v", tc.name, codecs, tc.codec)
 		}
 	}
-	t.Logf("%+v", g.Status())
+	t.Logf("%+v", g.Status("maria"))
 }
 
 // Who reads a rendition may ask for key frames where who reads the stream itself may.

@@ -149,7 +149,7 @@ func TestSoundKeepsItsPlace(t *testing.T) {
 				t.Error(fault)
 			}
 			offset, spread := compareSound(t, c.of(media.Codec.IsAudio), sound)
-			t.Logf("offset %v, spread %v, status %+v", offset, spread, g.Status())
+			t.Logf("offset %v, spread %v, status %+v", offset, spread, g.Status("maria"))
 			if offset > 5*media.Millisecond || offset < -5*media.Millisecond || spread > 5*media.Millisecond {
 				t.Errorf("the sound is off by %v, spread %v", offset, spread)
 			}
