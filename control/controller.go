@@ -47,6 +47,8 @@ type Controller struct {
 	Packaged Packager               // what is made of streams for HLS; nil: nothing is
 	Peers    Peers                  // over WebRTC
 	Variants Variants               // what feeds may read in a stream's place; nil: nothing
+	Bridges  Bridges                // what makes that; nil: nothing does
+	Forget   func(stream string)    // drops what others counted of a stream that is removed; nil: nobody did
 	Log      *slog.Logger
 
 	applying sync.Mutex // one Apply at a time, which alone changes what mu guards
@@ -184,6 +186,9 @@ func (c *Controller) streams(ctx context.Context, d Desired) {
 			c.Gate.Remove(id)
 			c.Hub.Remove(id)
 			c.shop.close(id)
+			if c.Forget != nil {
+				c.Forget(id)
+			}
 			c.Log.Info("stream removed", "stream", id)
 		case !now.Key.Equal(before.Key): // whoever had the old one must not go on
 			c.Gate.Dismiss(id, ingest.ErrKeyChanged)

@@ -23,7 +23,9 @@ type PublishersStatus struct {
 	Connected     int     `json:"connected"`
 	Joined        uint64  `json:"joined" doc:"that were connected ever"`
 	Failed        uint64  `json:"failed" doc:"that were let in, and never connected"`
+	Packets       uint64  `json:"packets" doc:"that came"`
 	Lost          uint64  `json:"lost_packets" doc:"that never came"`
+	Asked         uint64  `json:"asked_packets" doc:"that were missed, and asked for"`
 	Repaired      uint64  `json:"repaired_packets" doc:"that came after they were asked for"`
 	KeyFrames     uint64  `json:"key_frame_requests"`
 	TripSeconds   float64 `json:"trip_seconds" doc:"there and back, as what was asked for came; 0: not known"`
@@ -60,7 +62,8 @@ func (c *Controller) peersOf(stream string) *PeersStatus {
 	if c.Peers.Publishing != nil {
 		if n, ever := c.Peers.Publishing(stream); ever {
 			st.Publishers = &PublishersStatus{
-				Opening: n.Opening, Connected: n.Connected, Joined: n.Joined, Failed: n.Failed, Lost: n.Lost, Repaired: n.Repaired, KeyFrames: n.KeyFrames,
+				Opening: n.Opening, Connected: n.Connected, Joined: n.Joined, Failed: n.Failed, KeyFrames: n.KeyFrames,
+				Packets: n.Came, Lost: n.Lost, Asked: n.Asked, Repaired: n.Repaired,
 				TripSeconds: n.Trip.Seconds(), JitterSeconds: n.Jitter.Seconds(), ApartSeconds: n.Apart.Seconds(),
 			}
 		}

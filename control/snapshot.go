@@ -44,7 +44,7 @@ func (c *Controller) Stream(id string) (StreamStatus, bool) {
 	if of := c.shop.of(id); of != nil {
 		st.Overlays, st.Feeds = of.status(), of.feedsOf(stream, c.variantsOf(id))
 		st.HLS = c.packaged(id)
-		st.WebRTC = c.peersOf(id)
+		st.WebRTC, st.Bridges = c.peersOf(id), c.bridgesOf(id)
 	}
 	if g.Session != "" {
 		st.Session = sessionOf(&g, stream)

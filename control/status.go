@@ -32,6 +32,7 @@ type StreamStatus struct {
 	Feeds        []FeedStatus        `json:"feeds" doc:"those that were ever pulled"`
 	HLS          *PackagedStatus     `json:"hls,omitempty" doc:"absent where the stream was never pulled over HLS"`
 	WebRTC       *PeersStatus        `json:"webrtc,omitempty" doc:"absent where nobody published or watched over WebRTC"`
+	Bridges      []BridgeStatus      `json:"bridges,omitempty" doc:"what was ever converted for outputs that cannot carry what the publisher sends; by conversion"`
 }
 
 // SessionStatus is one publish of a stream, from its acceptance to its end; encoder reconnects within the hold window

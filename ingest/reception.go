@@ -18,13 +18,28 @@ type Reception struct {
 
 	Joined    uint64 // publishers that were connected ever
 	Failed    uint64 // that were let in, and were never connected
-	Lost      uint64 // packets that never came
-	Repaired  uint64 // packets that came after they were asked for
 	KeyFrames uint64 // that were asked for
+	Packets
 
 	Trip   time.Duration // there and back, as what was asked for came; 0: not known
 	Jitter time.Duration // of pictures
-	Apart  time.Duration // sound before pictures, by the publisher's own clock
+	Apart  time.Duration // sound behind pictures, by the publisher's own clock
+}
+
+// Packets counts those of a publisher.
+type Packets struct {
+	Came     uint64
+	Lost     uint64 // that never came
+	Asked    uint64 // that were missed and asked for
+	Repaired uint64 // that came after they were asked for
+}
+
+// add takes more in.
+func (p *Packets) add(other Packets) {
+	p.Came += other.Came
+	p.Lost += other.Lost
+	p.Asked += other.Asked
+	p.Repaired += other.Repaired
 }
 
 // Add takes the counts of others in; what is measured is that of the one who is there.
@@ -33,9 +48,8 @@ func (r *Reception) Add(other Reception) {
 	r.Connected += other.Connected
 	r.Joined += other.Joined
 	r.Failed += other.Failed
-	r.Lost += other.Lost
-	r.Repaired += other.Repaired
 	r.KeyFrames += other.KeyFrames
+	r.add(other.Packets)
 	if other.Connected > 0 {
 		r.Trip, r.Jitter, r.Apart = other.Trip, other.Jitter, other.Apart
 	}
@@ -43,9 +57,7 @@ func (r *Reception) Add(other Reception) {
 
 // Past gives what stays of a publisher that has left.
 func (r Reception) Past() Reception {
-	return Reception{
-		Joined: r.Joined, Failed: r.Failed + uint64(r.Opening), Lost: r.Lost, Repaired: r.Repaired, KeyFrames: r.KeyFrames,
-	}
+	return Reception{Joined: r.Joined, Failed: r.Failed + uint64(r.Opening), KeyFrames: r.KeyFrames, Packets: r.Packets}
 }
 
 // Status gives the counts.
@@ -65,17 +77,15 @@ func (r *Received) Connect() { r.count(func(n *Reception) { n.Connected, n.Joine
 // AskKey counts a request for a key frame.
 func (r *Received) AskKey() { r.count(func(n *Reception) { n.KeyFrames++ }) }
 
-// Count adds packets that never came, and such that came after they were asked for.
-func (r *Received) Count(lost, repaired uint64) {
-	r.count(func(n *Reception) { n.Lost, n.Repaired = n.Lost+lost, n.Repaired+repaired })
-}
+// Count adds packets.
+func (r *Received) Count(more Packets) { r.count(func(n *Reception) { n.add(more) }) }
 
 // Measure notes how pictures arrive.
 func (r *Received) Measure(jitter, trip time.Duration) {
 	r.count(func(n *Reception) { n.Jitter, n.Trip = jitter, trip })
 }
 
-// Apart notes how far sound lies before the pictures, by the publisher's own clock.
+// Apart notes how far sound lies behind the pictures, by the publisher's own clock.
 func (r *Received) Apart(by time.Duration) { r.count(func(n *Reception) { n.Apart = by }) }
 
 func (r *Received) count(how func(n *Reception)) {

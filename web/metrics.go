@@ -128,7 +128,8 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 		feedReaders, feedBytes, feedFrames, feedSkipped, feedLag, feedRefused,
 		hlsSegments, hlsParts, hlsSegmentSeconds, hlsPartSeconds, hlsTarget, hlsPartTarget, hlsAge, hlsWindow, hlsMemory, hlsDisk, hlsHeld, hlsRequests,
 		peerCount, peerJoined, peerFailed, peerKeyFrames, peerTrip, peerJitter,
-		whipLost, whipRepaired, whipApart, whepResent, whepLate, whepPictures, whepLoss, whepEstimate,
+		whipPackets, whipAsked, whipLost, whipRepaired, whipApart, whepResent, whepLate, whepPictures, whepLoss, whepEstimate,
+		bridgeProcesses, bridgeStarts, bridgeRestarts, bridgeCPU, bridgeDelay, bridgeLate,
 		hlsDropped, hlsRanges, hlsUnwritten,
 		carriedStates, carriedRepeats, carriedBytes, carriedReduced, carriedSequence,
 		destinationState, attempts, failures, sentBytes, sentFrames, skipped, lag, unsent, lastLive, preflight,
@@ -156,6 +157,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		if s.WebRTC != nil {
 			series{ch, []string{s.ID}}.peers(s.WebRTC)
+		}
+		for _, b := range s.Bridges {
+			series{ch, []string{s.ID}}.bridge(&b)
 		}
 		for _, d := range s.Destinations {
 			series{ch, []string{s.ID, d.Name, d.Platform}}.destination(&d)

@@ -91,3 +91,33 @@ func TestPageTellsOfHLS(t *testing.T) {
 		}
 	}
 }
+
+// Who publishes and watches over WebRTC, and what is converted for it, as long as it is there.
+func TestPageTellsOfWebRTC(t *testing.T) {
+	s := maria()
+	want := []string{
+		"WHIP | 50 ms there and back | jitter 4 ms, 5 packets sent again, 4 packets lost, sound 20 ms ahead",
+		"WHEP | 2 watch | 1 connecting, 20 ms there and back, at most 30 ms, loss 1.0 %, at most 20.0 %, jitter 3 ms, room for 8.00 Mbit/s",
+		"Conversions | sound to Opus | opus: 21 ms later, 12 s of CPU, restarted 2 times, 5 frames too late",
+	}
+	if diff := cmp.Diff(want, about(factsOn(t, s), "WHIP", "WHEP", "Conversions")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	s.WebRTC = &control.PeersStatus{Publishers: &control.PublishersStatus{Connected: 1, JitterSeconds: 0.001}, Viewers: &control.ViewersStatus{Connected: 1}}
+	s.Bridges = []control.BridgeStatus{
+		{Conversion: "in_order", Running: true, Starts: 1, CPUSeconds: 75, DelaySeconds: 0.0712},
+		{Conversion: "opus", Running: true, Starts: 2, Restarts: 1, DelaySeconds: 0.02, Late: 1},
+	}
+	want = []string{
+		"WHIP | connected | jitter 1 ms", "WHEP | 1 watches | jitter 0 ms",
+		"Conversions | B-frames taken out, sound to Opus | in_order: 71 ms later, 1:15 of CPU; opus: 20 ms later, 0 s of CPU, restarted 1 time, 1 frame too late",
+	}
+	if diff := cmp.Diff(want, about(factsOn(t, s), "WHIP", "WHEP", "Conversions")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	s.WebRTC = &control.PeersStatus{Publishers: &control.PublishersStatus{Joined: 5}, Viewers: &control.ViewersStatus{Joined: 9}}
+	s.Bridges = []control.BridgeStatus{{Conversion: "aac", Starts: 9, Restarts: 9}}
+	if got := about(factsOn(t, s), "WHIP", "WHEP", "Conversions"); got != nil {
+		t.Errorf("got %q of those who have left", got)
+	}
+}

@@ -15,6 +15,8 @@ var (
 	peerTrip      = streamMetric("webrtc_trip_seconds", "Time there and back, the longest of all peers; 0 where it is not known.", "side")
 	peerJitter    = streamMetric("webrtc_jitter_seconds", "Jitter of pictures, the largest of all peers.", "side")
 
+	whipPackets  = streamMetric("webrtc_received_packets_total", "Packets of publishers that came.")
+	whipAsked    = streamMetric("webrtc_asked_packets_total", "Packets of publishers that were missed, and asked for (NACK).")
 	whipLost     = streamMetric("webrtc_lost_packets_total", "Packets of publishers that never came.")
 	whipRepaired = streamMetric("webrtc_repaired_packets_total", "Packets of publishers that came after they were asked for (NACK).")
 	whipApart    = streamMetric("webrtc_av_apart_seconds", "Sound behind pictures of the publisher, by its own clock.")
@@ -37,6 +39,8 @@ func (m series) peers(p *control.PeersStatus) {
 		side.count(peerKeyFrames, n.KeyFrames)
 		side.gauge(peerTrip, n.TripSeconds)
 		side.gauge(peerJitter, n.JitterSeconds)
+		m.count(whipPackets, n.Packets)
+		m.count(whipAsked, n.Asked)
 		m.count(whipLost, n.Lost)
 		m.count(whipRepaired, n.Repaired)
 		m.gauge(whipApart, n.ApartSeconds)

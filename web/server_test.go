@@ -76,6 +76,17 @@ func maria() control.StreamStatus {
 			Requests: []control.PackagedRequests{{Resource: "part", Status: 200, Count: 40}, {Resource: "playlist", Status: 503, Count: 2}},
 			Dropped:  map[string]uint64{"backwards": 6}, DroppedRanges: 7, Unwritten: 8,
 		},
+		WebRTC: &control.PeersStatus{
+			Publishers: &control.PublishersStatus{Connected: 1, Joined: 3, Failed: 1, Packets: 5000, Lost: 4, Asked: 9, Repaired: 5, KeyFrames: 6, TripSeconds: 0.05, JitterSeconds: 0.004, ApartSeconds: -0.02},
+			Viewers: &control.ViewersStatus{
+				Opening: 1, Connected: 2, Joined: 7, Failed: 2, Asked: 8, Late: 1, Pictures: 9, KeyFrames: 3, Trip: control.Spread{Mean: 0.02, Most: 0.03},
+				Loss: control.Spread{Mean: 0.01, Most: 0.2}, Jitter: control.Spread{Mean: 0.003, Most: 0.005}, Estimate: control.Spread{Mean: 8e6, Most: 9e6},
+			},
+		},
+		Bridges: []control.BridgeStatus{
+			{Conversion: "in_order", Starts: 2, Restarts: 1, CPUSeconds: 90.5, DelaySeconds: 0.07, Late: 3},
+			{Conversion: "opus", Running: true, Starts: 4, Restarts: 2, CPUSeconds: 12.25, DelaySeconds: 0.021, Late: 5},
+		},
 		Destinations: []control.DestinationStatus{{
 			Name: "tiktok", Platform: "tiktok", URL: "rtmp://example.com/live/…", State: "backoff", Since: since, Cause: "tcp",
 			LastLive: &since, Preflight: control.Preflight{Verdict: "ok"}, Bytes: 900, Frames: 70, Skipped: map[string]uint64{"lag": 5},

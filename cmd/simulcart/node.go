@@ -80,7 +80,7 @@ func newNode(c *config.Config, log *slog.Logger) (*node, error) {
 		Lobby: &access.Lobby{PerAddress: c.Limits.UnauthenticatedPerIP, InAll: c.Limits.Unauthenticated},
 	}
 	n.hls = n.segments(c.HLS)
-	n.controller.Packaged = n.hls.Status
+	n.controller.Packaged, n.controller.Bridges, n.controller.Forget = n.hls.Status, n.bridges, bench.Forget
 	n.web = &web.Server{
 		Source: n.controller, Overlays: n.controller, Access: registry,
 		Log: log, Version: buildVersion(), Debug: c.Debug, Ready: n.isReady, FeedURL: n.feedURL,

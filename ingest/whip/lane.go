@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/simulcart/simulcart/ingest"
 	"github.com/simulcart/simulcart/internal/rtc"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire/codec"
@@ -55,7 +56,8 @@ type lane struct {
 	jitter  time.Duration // RFC 3550 §6.4.1
 	transit media.Time
 	heard   bool
-	counted struct{ lost, repaired uint64 }
+	came    uint64         // packets
+	counted ingest.Packets // that were told
 }
 
 func newLane(kind int, c rtc.Codec, remote *webrtc.TrackRemote) (*lane, error) {
@@ -163,6 +165,7 @@ func (p *session) pass(a arrival) bool {
 
 // measure learns how evenly packets arrive.
 func (l *lane) measure(a arrival) {
+	l.came++
 	transit := media.Time(a.at.UnixNano()) - media.FromTicks(int64(a.packet.Timestamp), l.codec.Rate)
 	if l.heard {
 		d := transit - l.transit
@@ -176,11 +179,14 @@ func (l *lane) measure(a arrival) {
 	l.heard, l.transit = true, transit
 }
 
-// count gives how many packets never came since it was last asked, and how many came after they were asked for.
-func (l *lane) count() (lost, repaired uint64) {
-	lost, repaired = l.frames.Lost()-l.counted.lost, l.window.Repaired()-l.counted.repaired
-	l.counted.lost, l.counted.repaired = l.frames.Lost(), l.window.Repaired()
-	return lost, repaired
+// count gives the packets since it was last asked.
+func (l *lane) count() ingest.Packets {
+	now := ingest.Packets{Came: l.came, Lost: l.frames.Lost(), Asked: l.window.Asked(), Repaired: l.window.Repaired()}
+	before := l.counted
+	l.counted = now
+	return ingest.Packets{
+		Came: now.Came - before.Came, Lost: now.Lost - before.Lost, Asked: now.Asked - before.Asked, Repaired: now.Repaired - before.Repaired,
+	}
 }
 
 // missing gives the request for what is missing; nil where there is none.

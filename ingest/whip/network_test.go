@@ -59,7 +59,7 @@ func TestLossIsRepaired(t *testing.T) {
 			}
 			st, _ := r.server.Status("maria")
 			t.Logf("%s; %d pictures; %d packets repaired, %d lost; %v there and back, jitter %v", network, len(got), st.Repaired, st.Lost, st.Trip, st.Jitter)
-			if len(got) < pictures-20 || got[len(got)-1].PTS != ms(20*int64(len(got)-1)) || network.Up.Lost() < 20 || st.Repaired < 20 {
+			if len(got) < pictures-20 || got[len(got)-1].PTS != ms(20*int64(len(got)-1)) || network.Up.Lost() < 20 || st.Repaired < 20 || st.Asked < st.Repaired || st.Came < 5*pictures {
 				t.Errorf("%d of %d pictures, the last at %v; %s; %d repaired", len(got), pictures, got[len(got)-1].PTS, network, st.Repaired)
 			}
 			if st.Trip < 50*time.Millisecond || st.Trip > 400*time.Millisecond || st.Jitter < 3*time.Millisecond {

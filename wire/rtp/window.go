@@ -24,6 +24,7 @@ type Window struct {
 	restart int    // the sequence number that would confirm a new start, less 1<<16; 0 for none
 	places  [WindowPackets]place
 
+	asked    uint64
 	repaired uint64
 	trip     time.Duration
 }
@@ -39,6 +40,9 @@ type place struct {
 }
 
 func (w *Window) place(sequence uint16) *place { return &w.places[int(sequence)%WindowPackets] }
+
+// Asked counts the packets that were to be asked for, once each.
+func (w *Window) Asked() uint64 { return w.asked }
 
 // Repaired counts the packets that came after they were asked for.
 func (w *Window) Repaired() uint64 { return w.repaired }
@@ -155,6 +159,7 @@ func (w *Window) Missing(dst []uint16, now time.Time, after, each time.Duration)
 		}
 		if at.asks++; at.asks == 1 {
 			at.first = now
+			w.asked++
 		}
 		at.asked = now
 		dst = append(dst, sequence)

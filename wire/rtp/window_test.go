@@ -72,8 +72,8 @@ func TestWindowAsksAndGivesUp(t *testing.T) {
 		}
 	}
 	at = known.Add(75 * time.Millisecond)
-	if got := windowed(w, &at, 4); got != nil || w.Repaired() != 1 {
-		t.Errorf("got %v, %d repaired", got, w.Repaired())
+	if got := windowed(w, &at, 4); got != nil || w.Repaired() != 1 || w.Asked() != 2 {
+		t.Errorf("got %v, %d repaired of %d", got, w.Repaired(), w.Asked())
 	}
 	if deadline, ok := w.Deadline(); !ok || !deadline.Equal(known.Add(rtp.WindowWait)) {
 		t.Errorf("the deadline is %v, %t", deadline, ok)
