@@ -144,6 +144,7 @@ func watchRTMP(t *testing.T, name string, reordered bool) {
 	})
 	time.Sleep(2 * time.Second)
 	g.show(t, s, `{"action":"show","product":"red","style":"e1"}`)
+	bridged(t, g, reordered)
 	r := watch.Report(t)
 	watched(t, name, r)
 	if n := r.Count("audio", "packetsReceived"); n < float64(seconds)*40 {
@@ -162,6 +163,21 @@ func watchRTMP(t *testing.T, name string, reordered bool) {
 	}
 	if !slices.Equal(seqs, []int64{1, 2}) {
 		t.Errorf("states %v came by the data channel", seqs)
+	}
+}
+
+// bridged checks what the operator and the creator see of the conversions for a viewer.
+func bridged(t *testing.T, g *gateway, reordered bool) {
+	t.Helper()
+	metrics := g.page(t, g.metrics, "/metrics")
+	promtool(t, metrics, "check", "metrics")
+	for conversion, want := range map[string]bool{"opus": true, "in_order": reordered, "aac": false} {
+		if got := strings.Contains(metrics, fmt.Sprintf("simulcart_bridge_processes{conversion=%q,stream=\"maria\"} 1", conversion)); got != want {
+			t.Errorf("%s: a process runs: %t, want %t", conversion, got, want)
+		}
+	}
+	if got := strings.Contains(g.page(t, g.http, "/v1/streams/maria"), "bframes=0"); got != reordered {
+		t.Errorf("the creator is told of B-frames: %t, want %t", got, reordered)
 	}
 }
 

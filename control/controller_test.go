@@ -256,24 +256,63 @@ func TestNode(t *testing.T) {
 }
 
 func TestAdvice(t *testing.T) {
-	video, audio := &media.Track{Codec: media.H264}, &media.Track{Codec: media.AAC}
+	video, audio := &media.Track{Codec: media.H264}, &media.Track{Codec: media.AAC, ClockRate: 48000}
+	cd := &media.Track{Codec: media.AAC, ClockRate: 44100}
+	reordered := func(sound *media.Track) outputs.Facts {
+		return outputs.Facts{Video: video, Audio: sound, BFrames: true}
+	}
 	for _, tc := range []struct {
-		name  string
-		facts outputs.Facts
-		want  string
+		name       string
+		facts      outputs.Facts
+		inBrowsers bool
+		want       []string // a part of each
 	}{
-		{"nothing known", outputs.Facts{}, ""},
-		{"all is well", outputs.Facts{Video: video, Audio: audio, KeyInterval: 4 * time.Second}, ""},
-		{"OBS's default", outputs.Facts{Video: video, Audio: audio, KeyInterval: 8330 * time.Millisecond}, "Keyframe Interval"},
-		{"no sound", outputs.Facts{Video: video}, "no sound"},
-		{"sound alone", outputs.Facts{Audio: audio}, ""},
+		{"nothing known", outputs.Facts{}, true, nil},
+		{"all is well", outputs.Facts{Video: video, Audio: audio, KeyInterval: 4 * time.Second}, true, nil},
+		{"OBS's default", outputs.Facts{Video: video, Audio: audio, KeyInterval: 8330 * time.Millisecond}, false, []string{"Keyframe Interval"}},
+		{"no sound", outputs.Facts{Video: video}, false, []string{"no sound"}},
+		{"sound alone", outputs.Facts{Audio: audio}, false, nil},
+		{"B-frames that hurt nobody", reordered(audio), false, nil},
+		{"B-frames", reordered(audio), true, []string{"bframes=0"}},
+		{"44.1 kHz that hurts nobody", outputs.Facts{Video: video, Audio: cd}, false, nil},
+		{"44.1 kHz", outputs.Facts{Video: video, Audio: cd}, true, []string{"Sound has 44.1 kHz and is made into 48 kHz for viewers over WebRTC: in OBS, Settings > Audio > Sample Rate: 48 kHz."}},
+		{"sound that is not known yet", outputs.Facts{Video: video, Audio: &media.Track{Codec: media.AAC}}, true, nil},
+		{"both", reordered(cd), true, []string{"Max B-frames", "Sample Rate"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := strings.Join(advice(tc.facts), " ")
-			if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
-				t.Errorf("got %q, want %q", got, tc.want)
+			got := advice(tc.facts, tc.inBrowsers)
+			if len(got) != len(tc.want) {
+				t.Fatalf("got %q, want %d", got, len(tc.want))
+			}
+			for i, want := range tc.want {
+				if !strings.Contains(got[i], want) {
+					t.Errorf("got %q, want %q", got[i], want)
+				}
 			}
 		})
+	}
+}
+
+// What browsers need is asked for while somebody watches in one, or something is made for that.
+func TestInBrowsers(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		st   StreamStatus
+		want bool
+	}{
+		{"nobody", StreamStatus{}, false},
+		{"a publisher", StreamStatus{WebRTC: &PeersStatus{Publishers: &PublishersStatus{Connected: 1}}}, false},
+		{"viewers who have left", StreamStatus{WebRTC: &PeersStatus{Viewers: &ViewersStatus{Joined: 5}}}, false},
+		{"a viewer who comes", StreamStatus{WebRTC: &PeersStatus{Viewers: &ViewersStatus{Opening: 1}}}, true},
+		{"a viewer", StreamStatus{WebRTC: &PeersStatus{Viewers: &ViewersStatus{Connected: 1}}}, true},
+		{"pictures are put in order", StreamStatus{Bridges: []BridgeStatus{{Conversion: "in_order", Running: true}}}, true},
+		{"were put in order", StreamStatus{Bridges: []BridgeStatus{{Conversion: "in_order", Starts: 1}}}, false},
+		{"sound is made into Opus", StreamStatus{Bridges: []BridgeStatus{{Conversion: "aac"}, {Conversion: "opus", Running: true}}}, true},
+		{"for others", StreamStatus{Bridges: []BridgeStatus{{Conversion: "aac", Running: true}, {Conversion: "h264", Running: true}}}, false},
+	} {
+		if got := tc.st.inBrowsers(); got != tc.want {
+			t.Errorf("%s: got %t, want %t", tc.name, got, tc.want)
+		}
 	}
 }
 

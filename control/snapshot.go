@@ -2,6 +2,7 @@ package control
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -40,12 +41,13 @@ func (c *Controller) Stream(id string) (StreamStatus, bool) {
 	}
 	stream := c.Hub.Stream(id)
 	facts := factsOf(&g)
-	st := StreamStatus{ID: id, Feeds: []FeedStatus{}, State: g.State.String(), Tracks: tracksOf(&g, facts), Advice: advice(facts), Ingest: countersOf(&g)}
+	st := StreamStatus{ID: id, Feeds: []FeedStatus{}, State: g.State.String(), Tracks: tracksOf(&g, facts), Ingest: countersOf(&g)}
 	if of := c.shop.of(id); of != nil {
 		st.Overlays, st.Feeds = of.status(), of.feedsOf(stream, c.variantsOf(id))
 		st.HLS = c.packaged(id)
 		st.WebRTC, st.Bridges = c.peersOf(id), c.bridgesOf(id)
 	}
+	st.Advice = advice(facts, st.inBrowsers())
 	if g.Session != "" {
 		st.Session = sessionOf(&g, stream)
 	}
@@ -95,14 +97,31 @@ func tracksOf(g *ingest.Status, f outputs.Facts) []TrackStatus {
 // lateKeys is the key frame distance from which on every output suffers: late joins, long skips, long HLS segments.
 const lateKeys = 4*time.Second + 300*time.Millisecond
 
+// inBrowsers says whether somebody watches over WebRTC, or something is made for that now.
+func (st *StreamStatus) inBrowsers() bool {
+	watched := st.WebRTC != nil && st.WebRTC.Viewers != nil && st.WebRTC.Viewers.Opening+st.WebRTC.Viewers.Connected > 0
+	return watched || slices.ContainsFunc(st.Bridges, func(b BridgeStatus) bool {
+		return b.Running && (b.Conversion == "in_order" || b.Conversion == "opus")
+	})
+}
+
+// opusRate is the one sample rate of sound over WebRTC.
+const opusRate = 48000
+
 // advice is what the publisher should change whatever the destinations are.
-func advice(f outputs.Facts) []string {
+func advice(f outputs.Facts, inBrowsers bool) []string {
 	var a []string
 	if f.KeyInterval > lateKeys {
 		a = append(a, "Key frames are far apart: in OBS, Settings > Output > Streaming > Keyframe Interval: 2 s.")
 	}
 	if f.Video != nil && f.Audio == nil {
 		a = append(a, "There is no sound: add an audio source in OBS.")
+	}
+	if inBrowsers && f.BFrames {
+		a = append(a, "B-frames have to be taken out for viewers over WebRTC, which costs CPU, quality and time: "+outputs.WithoutBFrames+".")
+	}
+	if inBrowsers && f.Audio != nil && f.Audio.ClockRate > 0 && f.Audio.ClockRate != opusRate {
+		a = append(a, fmt.Sprintf("Sound has %g kHz and is made into 48 kHz for viewers over WebRTC: in OBS, Settings > Audio > Sample Rate: 48 kHz.", float64(f.Audio.ClockRate)/1000))
 	}
 	return a
 }

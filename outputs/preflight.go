@@ -39,6 +39,10 @@ type Check struct {
 	Detail  string // what is wrong, and OBS's setting that mends it
 }
 
+// WithoutBFrames is how OBS is told to send none, in the words of its settings: those of its encoders differ.
+const WithoutBFrames = "in OBS, Settings > Output > Output Mode: Advanced > Streaming > Encoder Settings, for x264 \"x264 Options (separated by space)\": bframes=0, " +
+	"for NVIDIA and AMD \"Max B-frames\" (since OBS 31 \"B-Frames\"): 0, for QuickSync \"B Frames\": 0, for Apple \"Use B-Frames\": off"
+
 const (
 	rateRoom     = 1.05                   // encoders overshoot
 	intervalRoom = 300 * time.Millisecond // and key frames come a little late
@@ -100,7 +104,7 @@ func (p *Profile) checkAudio(f Facts) (Check, bool) {
 	}
 	rates := p.Limits.SampleRates
 	bad := len(rates) > 0 && f.Audio.ClockRate > 0 && !slices.Contains(rates, f.Audio.ClockRate)
-	return Check{"audio", Warn, fmt.Sprintf("sound has %d Hz, %s wants 44100 or 48000: in OBS, Settings > Audio > Sample Rate", f.Audio.ClockRate, p.Title)}, bad
+	return Check{"audio", Warn, fmt.Sprintf("sound has %d Hz, %s wants 44100 or 48000: in OBS, Settings > Audio > Sample Rate: 48 kHz", f.Audio.ClockRate, p.Title)}, bad
 }
 
 // sides gives the picture's longer and shorter side, 0 where not known.
@@ -151,6 +155,6 @@ func (p *Profile) checkKeyInterval(f Facts) (Check, bool) {
 }
 
 func (p *Profile) checkBFrames(f Facts) (Check, bool) {
-	return Check{"b_frames", Warn, fmt.Sprintf("%s does not show B-frames well: in OBS, Settings > Output > Streaming > x264 Options: bframes=0", p.Title)},
+	return Check{"b_frames", Warn, fmt.Sprintf("%s does not show B-frames well: %s", p.Title, WithoutBFrames)},
 		p.Limits.NoBFrames && f.BFrames
 }

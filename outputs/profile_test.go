@@ -85,7 +85,7 @@ func TestPreflight(t *testing.T) {
 		"audio codec":            {"tiktok", func(f *Facts) { f.Audio = &media.Track{Codec: media.Opus} }, Bad, "codec", "Audio Encoder"},
 		"no picture":             {"tiktok", func(f *Facts) { f.Video = nil }, Warn, "codec", "video source"},
 		"no sound":               {"tiktok", func(f *Facts) { f.Audio = nil }, Warn, "audio", "audio source"},
-		"sample rate":            {"tiktok", func(f *Facts) { f.Audio = &media.Track{Codec: media.AAC, ClockRate: 32000} }, Warn, "audio", "Sample Rate"},
+		"sample rate":            {"tiktok", func(f *Facts) { f.Audio = &media.Track{Codec: media.AAC, ClockRate: 32000} }, Warn, "audio", "Sample Rate: 48 kHz"},
 		"too wide":               {"twitch", sized(2560, 1440), Warn, "size", "Output (Scaled) Resolution"},
 		"too high":               {"twitch", sized(1920, 1200), Warn, "size", "Output (Scaled) Resolution"},
 		"portrait, as large":     {"tiktok", sized(1080, 1920), OK, "", ""},
