@@ -152,6 +152,18 @@ func codecsOf(m *sdp.MediaDescription) ([]Codec, error) {
 	return codecs, nil
 }
 
+// bundled says whether the chosen media would share one connection (RFC 9143), which is all there is.
+func (o *Offer) bundled(chosen map[int]Codec) bool {
+	return len(chosen) < 2 || slices.ContainsFunc(o.description.Attributes, func(a sdp.Attribute) bool {
+		mids, is := strings.CutPrefix(a.Value, "BUNDLE ")
+		for i := range chosen {
+			mid, _ := o.description.MediaDescriptions[i].Attribute(sdp.AttrKeyMID)
+			is = is && slices.Contains(strings.Fields(mids), mid)
+		}
+		return is && a.Key == sdp.AttrKeyGroup
+	})
+}
+
 // settle gives the offer as pion is to have it: the chosen media go one way, all others none.
 func (o *Offer) settle(chosen map[int]Codec, way string) ([]byte, error) {
 	for i, m := range o.description.MediaDescriptions {

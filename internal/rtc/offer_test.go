@@ -128,6 +128,43 @@ func TestParseOfferRefuses(t *testing.T) {
 	}
 }
 
+// Media that are chosen share one connection, or the offer is refused.
+func TestBundle(t *testing.T) {
+	const media = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:a\r\na=rtpmap:111 opus/48000/2\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=rtpmap:96 VP8/90000\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:w\r\na=rtpmap:96 VP8/90000\r\n"
+	for name, tt := range map[string]struct {
+		groups string
+		chosen []int
+		fault  bool
+	}{
+		"all":                {"a=group:BUNDLE a v w\r\n", []int{0, 1}, false},
+		"those that matter":  {"a=group:LS a v\r\na=group:BUNDLE w\r\na=group:BUNDLE v a\r\n", []int{0, 1}, false},
+		"one needs none":     {"", []int{1}, false},
+		"none":               {"", []int{0, 1}, true},
+		"of another kind":    {"a=group:LS a v\r\n", []int{0, 1}, true},
+		"each one's own":     {"a=group:BUNDLE a\r\na=group:BUNDLE v\r\n", []int{0, 1}, true},
+		"a name within name": {"a=group:BUNDLE av v\r\n", []int{0, 1}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := ParseOffer([]byte(offerHead + tt.groups + media))
+			if err != nil {
+				t.Fatal(err)
+			}
+			chosen := map[int]Codec{}
+			for _, i := range tt.chosen {
+				chosen[i] = o.Medias[i].Codecs[0]
+			}
+			p, err := endpoint(t).NewPeer(o, Terms{Chosen: chosen})
+			var unsupported *wire.UnsupportedError
+			if errors.As(err, &unsupported) != tt.fault {
+				t.Errorf("got %v, want a fault: %t", err, tt.fault)
+			}
+			if p != nil {
+				p.Close()
+			}
+		})
+	}
+}
+
 func TestFragment(t *testing.T) {
 	const text = "a=group:BUNDLE 0 1\r\na=ice-options:trickle\r\na=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n" +
 		"a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 ufrag EsAw network-id 1\r\na=end-of-candidates\r\n"

@@ -40,9 +40,12 @@ type Peer struct {
 	end       context.CancelFunc // of gone
 }
 
-// NewPeer makes the peer that answers an offer. The owner adds tracks and handlers, then calls [Peer.Answer], and in any case
+// NewPeer makes the peer that answers an offer; one that cannot be answered is a [*wire.UnsupportedError]. The owner adds tracks and handlers, then calls [Peer.Answer], and in any case
 // [Peer.Close].
 func (e *Endpoint) NewPeer(o *Offer, t Terms) (*Peer, error) {
+	if !o.bundled(t.Chosen) {
+		return nil, unsupported("media with connections of their own: offer a=group:BUNDLE with all of them (max-bundle)")
+	}
 	var engine webrtc.MediaEngine
 	for i, c := range t.Chosen {
 		kind := webrtc.NewRTPCodecType(o.Medias[i].Kind)
