@@ -113,19 +113,24 @@ func or0(s string) string {
 }
 
 // likenessOfH264 compares profiles (RFC 6184 §8.1). Browsers offer few of those that they decode: a stream of another profile goes as
-// the one that all have, and is decoded all the same.
+// the one that all have, and is decoded all the same. Nothing said of packetization would be single NAL units, but who says nothing takes
+// all: so GStreamer is set up mostly.
 func likenessOfH264(ours string, theirs rtp.Mapping) int {
-	if theirs.Parameter("packetization-mode") != "1" {
+	switch theirs.Parameter("packetization-mode") {
+	case "":
+		return 1
+	case "1":
+	default:
 		return 0
 	}
 	offered := strings.ToUpper(theirs.Parameter("profile-level-id"))
 	switch {
 	case len(ours) == 6 && strings.HasPrefix(offered, ours[:4]):
-		return 4
+		return 5
 	case len(ours) == 6 && strings.HasPrefix(offered, ours[:2]):
-		return 3
+		return 4
 	case strings.HasPrefix(offered, "42E0"):
-		return 2
+		return 3
 	}
-	return 1
+	return 2
 }

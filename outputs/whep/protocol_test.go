@@ -126,6 +126,16 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
+// Who says nothing of how H.264 is packetized takes it as it comes, unless something else is offered.
+func TestPacketizationThatIsNotTold(t *testing.T) {
+	r := live(t)
+	v := peer.NewPlayer(t, false, peer.Options{Token: ticket})
+	a := v.Want(http.StatusCreated, http.MethodPost, r.url, sdp, strings.Replace(v.Offer(), "packetization-mode=1;", "", 1))
+	if !strings.Contains(a.Body, "m=video 9") || !strings.Contains(a.Body, "H264/90000") {
+		t.Errorf("the answer has no pictures:\n%s", a.Body)
+	}
+}
+
 // A link stays good for the session that it began, though it can be shown in the address alone.
 func TestLinkInTheAddress(t *testing.T) {
 	r := live(t)
