@@ -71,6 +71,11 @@ func newLane(kind int, c rtc.Codec, remote *webrtc.TrackRemote) (*lane, error) {
 	}
 	if kind == picture {
 		l.inBand = &codec.InBand{ID: t.ID, Codec: t.Codec}
+		if len(t.Config) > 0 { // GStreamer sends parameter sets in its offer alone
+			if l.track, err = l.inBand.Begin(t); err != nil {
+				return nil, err
+			}
+		}
 	}
 	l.frames, err = rtp.NewDepacketizer(t, 0)
 	return l, err

@@ -2,6 +2,8 @@ package whip_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +59,27 @@ func TestParametersChange(t *testing.T) {
 	}
 	if tracks := r.stream.Tracks(); len(tracks) != 1 || tracks[0] != got[4].Track {
 		t.Errorf("got %v", tracks)
+	}
+}
+
+// GStreamer sends parameter sets in its offer alone, if nothing else is asked of it.
+func TestSetsInTheOffer(t *testing.T) {
+	r := newRig(t)
+	reader := r.stream.Subscribe("test", 0)
+	defer reader.Close()
+	c, err := h264.ParseConfig(video.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sets := "sprop-parameter-sets=" + base64.StdEncoding.EncodeToString(c.SPS[0]) + "," + base64.StdEncoding.EncodeToString(c.PPS[0])
+	edit := func(offer string) string {
+		return strings.ReplaceAll(offer, "packetization-mode=1", "packetization-mode=1;"+sets)
+	}
+	p := peer.Publish(t, r.url, peer.Options{Token: key, Edit: edit}, bare)
+	p.Write(&media.Frame{Track: bare, Key: true, Data: r.picture(true, 500)})
+	got, _ := r.frames(reader, 1)
+	if !got[0].Key || !bytes.Equal(got[0].Track.Config, video.Config) {
+		t.Errorf("key %t, track %+v", got[0].Key, got[0].Track)
 	}
 }
 

@@ -64,6 +64,42 @@ func (b *InBand) Take(data []byte) (Picture, error) {
 	return Picture{}, unsupported("pictures of this codec tell nothing of themselves")
 }
 
+// Begin gives the track of pictures that come before any parameter sets, where SDP has told of these in t. Other codecs than H.264 and
+// HEVC need nothing of it.
+func (b *InBand) Begin(t *media.Track) (*media.Track, error) {
+	var units [][]byte
+	switch b.Codec {
+	case media.H264:
+		c, err := h264.ParseConfig(t.Config)
+		if err != nil {
+			return nil, err
+		}
+		units = append(append(units, c.SPS...), c.PPS...)
+	case media.HEVC:
+		c, err := hevc.ParseConfig(t.Config)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range c.Arrays {
+			units = append(units, a.Units...)
+		}
+	default:
+		return t, nil
+	}
+	var found []set
+	for _, unit := range units {
+		if s, isSet, _ := b.look(unit); isSet {
+			s.unit = unit
+			found = append(found, s)
+		}
+	}
+	b.learn(found)
+	if err := b.configure(); err != nil || b.track == nil {
+		return t, err
+	}
+	return b.track, nil
+}
+
 // units takes parameter sets out of a picture of H.264 or HEVC.
 func (b *InBand) units(data []byte) (Picture, error) {
 	p := Picture{}

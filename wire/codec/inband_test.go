@@ -8,6 +8,7 @@ import (
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire/codec"
 	"github.com/simulcart/simulcart/wire/h264"
+	"github.com/simulcart/simulcart/wire/hevc"
 )
 
 // avcc puts units behind their lengths.
@@ -77,6 +78,52 @@ func TestInBandH264(t *testing.T) {
 	}
 	if _, err := b.Take([]byte{0, 0, 0, 9, 1}); err == nil {
 		t.Error("a unit that is cut short was taken")
+	}
+}
+
+// Pictures without parameter sets belong to the track that was told of, until they tell of another one.
+func TestInBandBegin(t *testing.T) {
+	const avcC = "0164000affe100176764000aacd9496c0440000003004000000503c489658001000668ebe04d2c8bfdf8f800"
+	h, err := h264.ParseConfig(hexed(t, avcC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := hevc.ParseConfig(hexed(t, hvcC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		codec    media.Codec
+		config   string
+		sps, key []byte
+	}{
+		"h264": {media.H264, avcC, bytes.Clone(h.SPS[0]), []byte{0x65, 1}},
+		"hevc": {media.HEVC, hvcC, bytes.Clone(v.Units(hevc.SequenceSet)[0]), []byte{0x26, 1, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			told, err := codec.NewTrack(3, tt.codec, hexed(t, tt.config))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := &codec.InBand{ID: 3, Codec: tt.codec}
+			begun, err := b.Begin(told)
+			if err != nil || begun.ID != 3 || begun.Format.Width != told.Format.Width {
+				t.Fatalf("%x, %v", begun.Config, err)
+			}
+			if got, err := b.Take(avcc(tt.key)); err != nil || got.Track != begun || !got.Key || len(got.Data) != 4+len(tt.key) {
+				t.Errorf("a key frame: %+v, %v", got, err)
+			}
+			if got, err := b.Take(avcc(tt.sps, tt.key)); err != nil || got.Track != begun {
+				t.Errorf("with the same set: %+v, %v", got, err)
+			}
+			tt.sps[len(tt.sps)-1] ^= 0x80
+			if got, err := b.Take(avcc(tt.sps, tt.key)); err == nil && got.Track == begun {
+				t.Error("with another set it is the same track")
+			}
+			if _, err := b.Begin(&media.Track{Config: []byte{9}}); err == nil {
+				t.Error("a configuration of one byte was taken")
+			}
+		})
 	}
 }
 
