@@ -16,6 +16,19 @@ type Counters struct {
 	Lag         time.Duration // of the one among them that is latest; 0 where there is none
 }
 
+// Add takes in those of the same output elsewhere, such as in a rendition.
+func (c *Counters) Add(other Counters) {
+	c.Frames += other.Frames
+	c.Bytes += other.Bytes
+	c.Skips += other.Skips
+	c.Skipped += other.Skipped
+	c.SkippedLate += other.SkippedLate
+	c.SkippedGone += other.SkippedGone
+	c.Unsent += other.Unsent
+	c.Readers += other.Readers
+	c.Lag = max(c.Lag, other.Lag)
+}
+
 // tally is the counters of one output with the readers that count there. Its Readers and Lag are not used.
 type tally struct {
 	Counters

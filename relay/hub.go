@@ -27,10 +27,7 @@ type Hub struct {
 // Stream returns the stream of that name, which it makes at first use. It takes any name: who may use which is decided
 // before.
 func (h *Hub) Stream(name string) *Stream {
-	h.mu.Lock()
-	s := h.streams[name]
-	h.mu.Unlock()
-	if s != nil {
+	if s, there := h.Known(name); there {
 		return s
 	}
 	var source Source
@@ -39,10 +36,10 @@ func (h *Hub) Stream(name string) *Stream {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s = h.streams[name]; s != nil {
+	if s := h.streams[name]; s != nil {
 		return s
 	}
-	s = newStream(name, cmp.Or(h.MaxAge, DefaultMaxAge), cmp.Or(h.MaxBytes, DefaultMaxBytes))
+	s := newStream(name, cmp.Or(h.MaxAge, DefaultMaxAge), cmp.Or(h.MaxBytes, DefaultMaxBytes))
 	if source != nil {
 		s.demand = &demand{source: source, linger: cmp.Or(h.Linger, DefaultLinger), feeds: &h.feeds, closed: h.closed}
 	}
@@ -51,6 +48,14 @@ func (h *Hub) Stream(name string) *Stream {
 	}
 	h.streams[name] = s
 	return s
+}
+
+// Known returns the stream of that name if it is there; it makes none.
+func (h *Hub) Known(name string) (s *Stream, there bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s, there = h.streams[name]
+	return s, there
 }
 
 // Streams returns all streams but those on demand, sorted by name.

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -58,6 +59,19 @@ func (p *Publisher) SetWall(t media.Time, at time.Time) {
 	defer p.stream.mu.Unlock()
 	if p.gone == nil {
 		p.stream.session.wall = at.Add(-t.Duration()).Round(0) // without the monotonic reading, which knows no dates
+	}
+}
+
+// MadeOf says that the session is a rendition of the one that r reads, on the same timeline: it has that one's origin, and a [Follower] of
+// that one may read it. It is said before the first frame, and has no effect once the publisher may not write.
+func (p *Publisher) MadeOf(r *Reader) {
+	r.stream.mu.Lock()
+	of := r.session.facts
+	r.stream.mu.Unlock()
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	if p.gone == nil {
+		p.stream.session.origin, p.stream.session.root = of.origin, cmp.Or(of.root, of.number)
 	}
 }
 

@@ -29,24 +29,26 @@ type Reader struct {
 // group; where there is no session, at the first frame of the next one; where the byte bound has cut the newest group, at
 // the next key frame. When it lags more than maxLag it jumps forward; 0: [DefaultMaxLag]. The caller closes it.
 func (s *Stream) Subscribe(output string, maxLag time.Duration) *Reader {
-	return s.subscribe(output, maxLag, (*window).newestStart)
+	return s.subscribe(output, maxLag, nil, (*window).newestStart)
 }
 
 // SubscribeOldest is [Stream.Subscribe] for an output that wants the past too, as far as the window has it: it starts at the start of
 // the oldest group. Where that lags more than maxLag the reader jumps forward at once.
 func (s *Stream) SubscribeOldest(output string, maxLag time.Duration) *Reader {
-	return s.subscribe(output, maxLag, (*window).oldestStart)
+	return s.subscribe(output, maxLag, nil, (*window).oldestStart)
 }
 
-// subscribe makes a reader that starts where start says.
-func (s *Stream) subscribe(output string, maxLag time.Duration, start func(*window) (seq uint64, ok bool)) *Reader {
+// subscribe makes a reader of a session, nil for the one in being or to come, that starts where start says.
+func (s *Stream) subscribe(output string, maxLag time.Duration, of *session, start func(*window) (seq uint64, ok bool)) *Reader {
 	if maxLag <= 0 {
 		maxLag = DefaultMaxLag
 	}
 	r := &Reader{stream: s, maxLag: maxLag, wake: make(chan struct{}, 1)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.session = s.session
+	if r.session = of; of == nil {
+		r.session = s.session
+	}
 	at, ok := start(&r.session.window)
 	if !ok {
 		at, r.joining = r.session.entries.tail, r.session.entries.len() > 0
@@ -245,6 +247,20 @@ func (r *Reader) readLocked(dst []*media.Frame, maxBytes int) []*media.Frame {
 	r.tally.Frames += r.next - r.first
 	r.tally.Bytes += uint64(bytes)
 	return dst
+}
+
+// restore undoes the reading of the last frames of the last batch, and of its first ones the counting: those were not wanted.
+func (r *Reader) restore(unwanted, unread []*media.Frame) {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	r.first += uint64(len(unwanted))
+	r.next -= uint64(len(unread))
+	r.tally.Frames -= uint64(len(unwanted) + len(unread))
+	for _, fs := range [][]*media.Frame{unwanted, unread} {
+		for _, f := range fs {
+			r.tally.Bytes -= uint64(len(f.Data))
+		}
+	}
 }
 
 // abandonLocked skips what is left of an ended session behind a lost position: there is nothing to go on at.

@@ -19,7 +19,8 @@ type facts struct {
 	number uint64         // from 1; 0 before the session begins
 	tracks []*media.Track // never changed, only replaced
 	wall   time.Time      // wall time of media time 0; zero where it is not known
-	origin media.Time     // DTS of the first frame; 0 before it
+	origin media.Time     // DTS of the first frame; 0 before it. Of a rendition: that of the session it is made of
+	root   uint64         // of a rendition: number of the session that it is made of, in the stream that nobody made; else 0
 	newest media.Time     // DTS of the last frame; 0 before it
 }
 
@@ -32,7 +33,7 @@ func newSession(base uint64, maxAge media.Time, maxBytes int) *session {
 }
 
 func (s *session) append(f *media.Frame) {
-	if s.entries.len() == 0 {
+	if s.entries.len() == 0 && s.root == 0 {
 		s.origin = f.DTS
 	}
 	s.newest = f.DTS
