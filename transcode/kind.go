@@ -66,8 +66,45 @@ func Suits(k Kind, tracks []*media.Track) bool {
 	return true
 }
 
+// Made gives the codec that renditions [Sound] and [Legacy] have in place of another; false where they have it as it is, or where it should
+// not be made: what sends HEVC can send H.264 itself.
+func Made(c media.Codec) (media.Codec, bool) {
+	switch {
+	case c.IsAudio() && c != media.AAC:
+		return media.AAC, true
+	case c == media.VP8 || c == media.VP9 || c == media.AV1:
+		return media.H264, true
+	}
+	return c, false
+}
+
+// For gives the rendition that an output wants which takes some codecs only; false where the stream itself is best.
+func For(tracks []*media.Track, takes func(media.Codec) bool) (k Kind, ok bool) {
+	for _, t := range tracks {
+		to, made := Made(t.Codec)
+		switch {
+		case !made || takes(t.Codec) || !takes(to):
+		case t.Codec.IsVideo():
+			return Legacy, true
+		default:
+			k, ok = Sound, true
+		}
+	}
+	return k, ok
+}
+
 // Stream gives a stream's rendition of a kind. It is fed while it has readers.
 func (b *Bench) Stream(stream string, k Kind) *relay.Stream { return b.Hub.Stream(Name(stream, k)) }
+
+// Renditions gives all renditions of a stream that were ever asked for.
+func (b *Bench) Renditions(stream string) (all []*relay.Stream) {
+	for k := range kinds {
+		if s, there := b.Hub.Known(Name(stream, k)); there {
+			all = append(all, s)
+		}
+	}
+	return all
+}
 
 // conversion is what a child makes of a track. The set is closed.
 type conversion uint8

@@ -29,6 +29,7 @@ type stage struct {
 
 	tallies [conversions]*tally
 	edge    media.Time // decode time of the newest frame when the stage began
+	reader  *relay.Reader
 
 	mu        sync.Mutex
 	merger    *merger
@@ -58,6 +59,7 @@ func newStage(b *Bench, stream string, k Kind, from, to *relay.Stream, log *slog
 func (s *stage) run(ctx context.Context) error {
 	r := s.from.Subscribe("rendition "+s.kind.String(), 0)
 	defer r.Close()
+	s.reader = r
 	s.edge = s.from.Snapshot().Newest
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
@@ -199,6 +201,7 @@ func (s *stage) write(f *media.Frame) {
 			if s.out, s.fault = s.to.Publish(tracks); s.fault != nil {
 				return
 			}
+			s.out.MadeOf(s.reader)
 		} else {
 			s.out.SetTracks(tracks)
 		}
