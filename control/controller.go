@@ -46,8 +46,9 @@ type Controller struct {
 	Refusals *ingest.Refusals       // counted by the protocols; nil: none are
 	Packaged Packager               // what is made of streams for HLS; nil: nothing is
 	Peers    Peers                  // over WebRTC
-	Variants Variants               // what feeds may read in a stream's place; nil: nothing
-	Bridges  Bridges                // what makes that; nil: nothing does
+	Variants Variants               // what outputs may read in a stream's place; nil: nothing
+	Bridge   outputs.Bridge         // what renditions make of codecs; nil: there are none
+	Bridges  Bridges                // how the making goes; nil: nothing is made
 	Forget   func(stream string)    // drops what others counted of a stream that is removed; nil: nobody did
 	Log      *slog.Logger
 
@@ -125,6 +126,10 @@ func (c *Controller) build(t target, settings Destination) (*destination, error)
 	if !ok {
 		return nil, fmt.Errorf("no platform of the name %q", settings.Platform)
 	}
+	if e := settings.Enhanced; e != nil && !*e {
+		profile = profile.WithoutFourCC()
+	}
+	profile.Bridge = c.Bridge
 	d := &destination{settings: settings, profile: profile, progress: &outputs.Progress{}, carried: &outputs.Carried{}, done: make(chan struct{})}
 	d.progress.Enter(outputs.Idle)
 	if settings.Paused {
@@ -140,7 +145,7 @@ func (c *Controller) build(t target, settings Destination) (*destination, error)
 	if construct == nil {
 		return nil, fmt.Errorf("no output for URLs that begin with %q", u.Scheme)
 	}
-	out, err := construct(Assignment{Name: t.name, Destination: settings, Profile: profile, Progress: d.progress, Carried: d.carried})
+	out, err := construct(Assignment{Name: t.name, Destination: settings, Profile: d.profile, Progress: d.progress, Carried: d.carried})
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +156,7 @@ func (c *Controller) build(t target, settings Destination) (*destination, error)
 	return d, nil
 }
 
-// refused is the check before dialling: a codec that the platform cannot take.
+// refused is the check before dialling: a codec that the platform cannot take, and that no rendition makes fit.
 func refused(p *outputs.Profile, s *relay.Stream) error {
 	if check, bad := p.Refused(s.Tracks()); bad {
 		return outputs.Permanent(&outputs.Failure{Cause: outputs.CodecMismatch, Err: errors.New(check.Detail)})
@@ -185,6 +190,9 @@ func (c *Controller) streams(ctx context.Context, d Desired) {
 		case !stays:
 			c.Gate.Remove(id)
 			c.Hub.Remove(id)
+			for _, s := range c.variantsOf(id) {
+				c.Hub.Remove(s.Name())
+			}
 			c.shop.close(id)
 			if c.Forget != nil {
 				c.Forget(id)
@@ -223,7 +231,9 @@ func (c *Controller) end(targets []target, anew map[target]*destination) {
 	for i, d := range ending {
 		<-d.done
 		if t := targets[i]; anew[t] == nil && d.runner != nil {
-			d.runner.Stream.Forget(t.name)
+			for _, s := range append(c.variantsOf(t.stream), d.runner.Stream) {
+				s.Forget(t.name)
+			}
 		}
 		c.Log.Info("destination ended", "stream", targets[i].stream, "output", targets[i].name)
 	}

@@ -85,7 +85,7 @@ func (s *showcase) feedsOf(stream *relay.Stream, variants []*relay.Stream) []Fee
 	s.feeding.Unlock()
 	list := make([]FeedStatus, 0, len(feeds))
 	for key, counts := range feeds {
-		n, served := countersOfFeed(stream, variants, key), counts.served.Status()
+		n, served := countersOf(key.String(), stream, variants), counts.served.Status()
 		if key.over == access.HLS { // whose one reader makes the segments, for all
 			n = stream.Counters(key.over.String())
 			n.Readers, n.Bytes, n.Frames = served.Viewers, served.Bytes, served.Frames
@@ -103,7 +103,7 @@ func (s *showcase) feedsOf(stream *relay.Stream, variants []*relay.Stream) []Fee
 	return list
 }
 
-// Variants gives the renditions of a stream that feeds may read in its place.
+// Variants gives the renditions of a stream that outputs may read in its place.
 type Variants func(stream string) []*relay.Stream
 
 func (c *Controller) variantsOf(stream string) []*relay.Stream {
@@ -113,18 +113,11 @@ func (c *Controller) variantsOf(stream string) []*relay.Stream {
 	return c.Variants(stream)
 }
 
-// countersOfFeed adds up what a feed's readers got, of the stream itself or of a rendition of it.
-func countersOfFeed(stream *relay.Stream, variants []*relay.Stream, key feedKey) relay.Counters {
-	n := stream.Counters(key.String())
+// countersOf adds up what an output's readers got, of the stream itself and of renditions of it.
+func countersOf(output string, stream *relay.Stream, variants []*relay.Stream) relay.Counters {
+	n := stream.Counters(output)
 	for _, v := range variants {
-		m := v.Counters(key.String())
-		n.Readers += m.Readers
-		n.Bytes += m.Bytes
-		n.Frames += m.Frames
-		n.SkippedLate += m.SkippedLate
-		n.SkippedGone += m.SkippedGone
-		n.Unsent += m.Unsent
-		n.Lag = max(n.Lag, m.Lag)
+		n.Add(v.Counters(output))
 	}
 	return n
 }

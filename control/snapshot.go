@@ -39,11 +39,11 @@ func (c *Controller) Stream(id string) (StreamStatus, bool) {
 	if !ok {
 		return StreamStatus{}, false
 	}
-	stream := c.Hub.Stream(id)
+	stream, variants := c.Hub.Stream(id), c.variantsOf(id)
 	facts := factsOf(&g)
-	st := StreamStatus{ID: id, Feeds: []FeedStatus{}, State: g.State.String(), Tracks: tracksOf(&g, facts), Ingest: countersOf(&g)}
+	st := StreamStatus{ID: id, Feeds: []FeedStatus{}, State: g.State.String(), Tracks: tracksOf(&g, facts), Ingest: ingestOf(&g)}
 	if of := c.shop.of(id); of != nil {
-		st.Overlays, st.Feeds = of.status(), of.feedsOf(stream, c.variantsOf(id))
+		st.Overlays, st.Feeds = of.status(), of.feedsOf(stream, variants)
 		st.HLS = c.packaged(id)
 		st.WebRTC, st.Bridges = c.peersOf(id), c.bridgesOf(id)
 	}
@@ -54,7 +54,7 @@ func (c *Controller) Stream(id string) (StreamStatus, bool) {
 	names, by := c.named(id)
 	st.Destinations = make([]DestinationStatus, 0, len(names))
 	for _, name := range names {
-		st.Destinations = append(st.Destinations, by[name].status(name, stream, facts))
+		st.Destinations = append(st.Destinations, by[name].status(countersOf(name, stream, variants), name, stream, facts))
 	}
 	return st, true
 }
@@ -140,7 +140,7 @@ func sessionOf(g *ingest.Status, s *relay.Stream) *SessionStatus {
 	return st
 }
 
-func countersOf(g *ingest.Status) IngestCounters {
+func ingestOf(g *ingest.Status) IngestCounters {
 	n := &g.Counters
 	return IngestCounters{
 		Bytes: n.Bytes, Frames: map[string]uint64{"video": n.VideoFrames, "audio": n.AudioFrames}, Dropped: n.Drops(),
@@ -149,8 +149,7 @@ func countersOf(g *ingest.Status) IngestCounters {
 }
 
 // status gives the truth about one destination.
-func (d *destination) status(name string, s *relay.Stream, f outputs.Facts) DestinationStatus {
-	counted := s.Counters(name)
+func (d *destination) status(counted relay.Counters, name string, s *relay.Stream, f outputs.Facts) DestinationStatus {
 	p := d.progress.Status(s.Snapshot().Newest, counted.Lag)
 	st := DestinationStatus{
 		Name: name, Platform: d.profile.Name, URL: d.settings.URL,

@@ -184,12 +184,12 @@ type DestinationStatus struct {
 // Preflight is the verdict of a destination's platform profile on the stream as it is now.
 type Preflight struct {
 	Verdict string           `json:"verdict" enum:"unknown,ok,warn,fail" doc:"fail: the platform cannot take this; warn: it may look bad or be refused"`
-	Checks  []PreflightCheck `json:"checks,omitempty" doc:"only what is not ok"`
+	Checks  []PreflightCheck `json:"checks,omitempty" doc:"what is not ok, and what a bridge makes so"`
 }
 
-// PreflightCheck is one thing that the platform wants otherwise.
+// PreflightCheck is one thing that the platform wants otherwise, or that a bridge makes as it wants it: ok.
 type PreflightCheck struct {
 	Subject string `json:"subject" enum:"codec,size,orientation,fps,bitrate,key_interval,b_frames,audio"`
-	Verdict string `json:"verdict" enum:"warn,fail"`
-	Detail  string `json:"detail" doc:"what is wrong and the OBS setting that mends it"`
+	Verdict string `json:"verdict" enum:"ok,warn,fail"`
+	Detail  string `json:"detail" doc:"what is wrong and the OBS setting that mends it, or what the bridge does"`
 }

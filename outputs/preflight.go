@@ -3,6 +3,7 @@ package outputs
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/simulcart/simulcart/media"
@@ -48,7 +49,8 @@ const (
 	intervalRoom = 300 * time.Millisecond // and key frames come a little late
 )
 
-// Preflight compares a stream with the profile: the worst verdict, and a check for each thing that is not as it should be.
+// Preflight compares a stream with the profile: the worst verdict, and a check for each thing that is not as it should be, or is made so by
+// a bridge.
 func (p *Profile) Preflight(f Facts) (Verdict, []Check) {
 	if f.Video == nil && f.Audio == nil {
 		return Unknown, nil
@@ -57,7 +59,7 @@ func (p *Profile) Preflight(f Facts) (Verdict, []Check) {
 	for _, check := range []func(Facts) (Check, bool){
 		p.checkVideoCodec, p.checkAudio, p.checkSize, p.checkOrientation, p.checkFrameRate, p.checkBitrate, p.checkKeyInterval, p.checkBFrames,
 	} {
-		if c, bad := check(f); bad {
+		if c, tell := check(f); tell {
 			found = append(found, c)
 		}
 	}
@@ -71,14 +73,21 @@ func (p *Profile) Preflight(f Facts) (Verdict, []Check) {
 // Refused gives the check for a codec that the platform cannot take at all, before anything is dialled.
 func (p *Profile) Refused(tracks []*media.Track) (Check, bool) {
 	for _, t := range tracks {
-		if (t.Codec.IsVideo() || t.Codec.IsAudio()) && !p.Takes(t.Codec) {
+		if !t.Codec.IsVideo() && !t.Codec.IsAudio() || p.Takes(t.Codec) {
+			continue
+		}
+		if _, made := p.bridged(t.Codec); !made {
 			return p.codecCheck(t), true
 		}
 	}
 	return Check{}, false
 }
 
+// codecCheck is the check of a codec that the platform does not take itself.
 func (p *Profile) codecCheck(t *media.Track) Check {
+	if to, made := p.bridged(t.Codec); made {
+		return Check{"codec", OK, fmt.Sprintf("%s is turned into %s by a bridge", title(t.Codec), title(to))}
+	}
 	c := Check{Subject: "codec", Verdict: Bad}
 	if t.Codec.IsAudio() {
 		c.Detail = fmt.Sprintf("%s does not take %s sound: in OBS, Settings > Output > Streaming > Audio Encoder: AAC", p.Title, t.Codec)
@@ -86,6 +95,17 @@ func (p *Profile) codecCheck(t *media.Track) Check {
 		c.Detail = fmt.Sprintf("%s does not take %s: in OBS, Settings > Output > Streaming > Video Encoder: x264 or another H.264 encoder", p.Title, t.Codec)
 	}
 	return c
+}
+
+// title gives a codec's name as people write it.
+func title(c media.Codec) string {
+	switch c {
+	case media.H264:
+		return "H.264"
+	case media.Opus:
+		return "Opus"
+	}
+	return strings.ToUpper(c.String())
 }
 
 func (p *Profile) checkVideoCodec(f Facts) (Check, bool) {

@@ -22,7 +22,12 @@ type Profile struct {
 	Coalesce  time.Duration // collecting time of writes
 	Patience  time.Duration // how long it may take nothing before we connect anew
 	Overlays  Carriage      // carriage by default (OVERLAYS.md §2)
+
+	Bridge Bridge // makes other codecs fit; nil: nothing does. No part of what is known of a platform
 }
+
+// Bridge gives what is made of a codec that a platform does not take; false where nothing is.
+type Bridge func(media.Codec) (to media.Codec, made bool)
 
 // Limits are what a platform wants of a stream. Zero means not known or no limit.
 type Limits struct {
@@ -120,3 +125,23 @@ func ProfileOf(name string) (Profile, bool) {
 
 // Takes says whether the platform can take a codec.
 func (p *Profile) Takes(c media.Codec) bool { return slices.Contains(p.Codecs, c) }
+
+// bridged gives what the platform gets in place of a codec that it does not take; false where it takes that itself, or nothing makes it fit.
+func (p *Profile) bridged(c media.Codec) (to media.Codec, made bool) {
+	if p.Bridge == nil || p.Takes(c) {
+		return c, false
+	}
+	to, made = p.Bridge(c)
+	return to, made && p.Takes(to)
+}
+
+// Plain says whether RTMP carries a codec without FourCC: any peer knows those.
+func Plain(c media.Codec) bool { return c == media.H264 || c == media.AAC || c == media.MP3 }
+
+// WithoutFourCC gives the profile of a platform that is not to get what RTMP carries by FourCC.
+func (p *Profile) WithoutFourCC() Profile {
+	plain := *p
+	plain.Enhanced = false
+	plain.Codecs = slices.DeleteFunc(slices.Clone(p.Codecs), func(c media.Codec) bool { return !Plain(c) })
+	return plain
+}

@@ -139,6 +139,46 @@ func TestPreflight(t *testing.T) {
 	})
 }
 
+// What a bridge makes fit is told, and is no fault; what it cannot is one.
+func TestBridged(t *testing.T) {
+	p, _ := ProfileOf("tiktok")
+	made := map[media.Codec]media.Codec{media.VP8: media.H264, media.Opus: media.AAC, media.FLAC: media.Opus}
+	p.Bridge = func(c media.Codec) (media.Codec, bool) { to, ok := made[c]; return to, ok }
+	for name, tt := range map[string]struct {
+		video, audio media.Codec
+		verdict      Verdict
+		words        []string
+	}{
+		"nothing to do":      {media.H264, media.AAC, OK, nil},
+		"both":               {media.VP8, media.Opus, OK, []string{"VP8 is turned into H.264 by a bridge", "Opus is turned into AAC by a bridge"}},
+		"what is not made":   {media.HEVC, media.Opus, Bad, []string{"TikTok LIVE does not take hevc", "Opus is turned into AAC"}},
+		"made, in no use":    {media.H264, media.FLAC, Bad, []string{"does not take flac sound"}},
+		"not made of itself": {media.H264, media.MP3, Bad, []string{"does not take mp3 sound"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := good(Portrait)
+			f.Video.Codec = tt.video
+			f.Audio = &media.Track{Codec: tt.audio, ClockRate: 48000}
+			verdict, checks := p.Preflight(f)
+			if verdict != tt.verdict || len(checks) != len(tt.words) {
+				t.Fatalf("%s %v, want %s %q", verdict, checks, tt.verdict, tt.words)
+			}
+			for i, c := range checks {
+				if c.Subject != "codec" || !strings.Contains(c.Detail, tt.words[i]) {
+					t.Errorf("check %+v, want %q", c, tt.words[i])
+				}
+			}
+			if _, bad := p.Refused([]*media.Track{f.Video, f.Audio}); bad != (tt.verdict == Bad) {
+				t.Errorf("refused: %t", bad)
+			}
+		})
+	}
+	custom, _ := ProfileOf("custom")
+	if plain := custom.WithoutFourCC(); plain.Takes(media.HEVC) || plain.Takes(media.Opus) || !plain.Takes(media.MP3) || plain.Enhanced || !custom.Takes(media.HEVC) {
+		t.Errorf("without FourCC: %v", plain.Codecs)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	p, _ := ProfileOf("tiktok")
 	opus, overlay := &media.Track{Codec: media.Opus}, &media.Track{Codec: media.Overlay}

@@ -41,6 +41,7 @@ type Progress struct {
 	acked     uint64    // bytes that the system counted as acknowledged, when last looked at
 	moved     time.Time // when the peer last took something, or had nothing to take
 	skippedAt time.Time
+	lack      string // what the peer does not get of the stream; "": nothing
 	record    record
 }
 
@@ -93,6 +94,7 @@ func (p *Progress) Connected(w Waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.socket, p.writing, p.writes, p.sent, p.taken, p.acked, p.moved = w, false, 0, 0, 0, 0, time.Now()
+	p.lack = ""
 }
 
 // Writing says that a write begins whose first frame has that DTS. The write may block.
@@ -117,6 +119,13 @@ func (p *Progress) Skipped() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.skippedAt = time.Now()
+}
+
+// Lack says what of the stream the peer does not get, in words; "" for nothing. It holds for this connection.
+func (p *Progress) Lack(what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lack = what
 }
 
 // waitingLocked gives the socket's bytes; without a socket, or where the system does not say, nothing waits.
@@ -180,7 +189,7 @@ func (p *Progress) lagLocked(newest media.Time, behind time.Duration) time.Durat
 type Status struct {
 	State    State
 	Since    time.Time
-	Cause    Cause  // why it failed, until it is live again; Slow while it is live but too slow
+	Cause    Cause  // why it failed, until it is live again; Slow while it is live but too slow, CodecMismatch while it lacks a track
 	Detail   string // the peer's own words, and the fix
 	Attempt  int    // connection attempts since it was last live
 	Next     time.Time
@@ -208,6 +217,9 @@ func (p *Progress) Status(newest media.Time, behind time.Duration) Status {
 	case Live, Holding:
 		if p.state == Live {
 			st.LastLive = now
+		}
+		if p.lack != "" {
+			st.Cause, st.Detail = CodecMismatch, p.lack
 		}
 		if !p.skippedAt.IsZero() && now.Sub(p.skippedAt) < slowFor {
 			st.Cause, st.Detail = Slow, "the destination takes less than the stream brings: frames were skipped up to a key frame; lower the bitrate"

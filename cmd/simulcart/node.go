@@ -73,10 +73,11 @@ func newNode(c *config.Config, log *slog.Logger) (*node, error) {
 	dialer := &outputs.Dialer{AllowPrivate: c.AllowPrivateDestinations}
 	n.controller = &control.Controller{
 		Hub: hub, Gate: n.gate, Registry: registry, Log: log,
-		Outputs: constructors(dialer, log), Budget: outputs.NewBudget(attemptsPerSecond, attemptsAtOnce), Refusals: refusals,
+		Outputs: constructors(dialer, fitting(bench), log), Budget: outputs.NewBudget(attemptsPerSecond, attemptsAtOnce), Refusals: refusals,
+		Variants: bench.Renditions, Bridge: transcode.Made,
 	}
 	n.rtmp = &rtmpin.Server{
-		Gate: n.gate, Registry: registry, Log: log, Play: player(hub, n.controller), Refusals: refusals,
+		Gate: n.gate, Registry: registry, Log: log, Play: player(hub, n.controller, fitting(bench)), Refusals: refusals,
 		Lobby: &access.Lobby{PerAddress: c.Limits.UnauthenticatedPerIP, InAll: c.Limits.Unauthenticated},
 	}
 	n.hls = n.segments(c.HLS)

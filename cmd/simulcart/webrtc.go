@@ -61,7 +61,6 @@ func (n *node) newWebRTC(c config.WebRTC) (*webrtc, error) {
 			return whepout.Feed{Output: feed.Output, View: feed.View, Carried: feed.Carried}, known
 		},
 	}
-	n.controller.Variants = func(stream string) []*relay.Stream { return []*relay.Stream{n.bench.Stream(stream, transcode.Web)} }
 	n.controller.Peers = control.Peers{Publishing: w.whip.Status, Watching: w.whep.Status}
 	return w, nil
 }

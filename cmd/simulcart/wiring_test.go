@@ -35,7 +35,7 @@ func pushOf(t *testing.T, members string) *rtmpout.Push {
 	d := desired.Streams["a"].Destinations["d"]
 	profile, ok := outputs.ProfileOf(d.Platform)
 	scheme, _, _ := strings.Cut(d.URL, ":")
-	build := constructors(&outputs.Dialer{}, slog.New(slog.DiscardHandler))[scheme]
+	build := constructors(&outputs.Dialer{}, nil, slog.New(slog.DiscardHandler))[scheme]
 	if !ok || build == nil {
 		t.Fatalf("no profile %q, or nothing for %q", d.Platform, scheme)
 	}

@@ -173,7 +173,7 @@ func (r *Receiver) answer(w io.Writer, s *Session, c command) error {
 		if _, err := w.Write(append(chunks(2, window, 128), chunks(2, bandwidth, 128)...)); err != nil {
 			return err
 		}
-		return say(0, "_result", c.transaction, []pair{{"fmsVer", "FMS/3,0,1,123"}, {"capabilities", 31.0}},
+		return say(0, "_result", c.transaction, []pair{{"fmsVer", "FMS/3,0,1,123"}, {"capabilities", 31.0}, {"audioFourCcInfoMap", []pair{{"*", 4.0}}}},
 			[]pair{{"level", "status"}, {"code", "NetConnection.Connect.Success"}, {"description", "Connection succeeded."}})
 	case "createStream":
 		return say(0, "_result", c.transaction, nil, 1.0)

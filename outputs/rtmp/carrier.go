@@ -40,9 +40,10 @@ func newCarrier(c outputs.Carriage, view *overlay.View, counts *outputs.Carried)
 	return &carrier{carriage: c, view: view, counts: counts}
 }
 
-// open says for which stream, session and peer, before the first frame.
+// open says for which stream, session and peer, before the first frame of that stream.
 func (c *carrier) open(s *relay.Stream, origin media.Time, kind sharing) {
 	if c != nil {
+		c.next = nil
 		c.kind = making{c.view.Name(), kind, origin}
 		c.copies, c.states = overlays(s)
 	}

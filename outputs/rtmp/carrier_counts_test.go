@@ -165,7 +165,7 @@ func TestPicturesWithoutStatesAllocate(t *testing.T) {
 	}{"off": {0, 40}, "nothing waits": {both, 40}, "a state waits": {both, 9000}} {
 		t.Run(name, func(t *testing.T) {
 			s := newSale(t, video)
-			sn := newSender(s.stream, "out", wire.NewConn(&null{}), 1, flv.Legacy)
+			sn := newSender(s.stream.Follow("out", 0, nil), wire.NewConn(&null{}), 1, flv.Legacy)
 			defer sn.reader.Close()
 			sn.overlays = newCarrier(tt.carriage, nil, &outputs.Carried{})
 			s.shoot(shot{key: true, pts: ms(tt.pts), seq: 1, shows: "A B C D"}, moved(40, 80, 0), moved(80, 120, 0))

@@ -202,7 +202,7 @@ type leg struct {
 // leg makes one of the output of that name, as p would carry to it.
 func (s *sale) leg(name string, p Push) *leg {
 	l := &leg{sale: s, tape: &tape{}}
-	l.sn = newSender(s.stream, name, wire.NewConn(l.tape), 1, p.Form)
+	l.sn = newSender(s.stream.Follow(name, 0, nil), wire.NewConn(l.tape), 1, p.Form)
 	l.sn.overlays, l.sn.passData, l.sn.wrapped = newCarrier(p.Overlays, p.View, p.Carried), p.PassData, true
 	s.t.Cleanup(l.sn.reader.Close)
 	return l

@@ -22,6 +22,7 @@ type Play struct {
 	Request *wire.Request // accepted by Run
 	Conn    *wire.Conn
 	Output  string // the reader's name in the counters
+	Fit     Fit    // by what the player knows; nil: it gets what the encoder sends
 
 	Overlays outputs.Carriage // of overlay states
 	View     *overlay.View    // of them; nil: the neutral one
@@ -35,7 +36,7 @@ func (p *Play) Run(ctx context.Context, s *relay.Stream) error {
 	if err := p.Request.Accept(); err != nil {
 		return fmt.Errorf("accept play: %w", err)
 	}
-	sn := newSender(s, p.Output, p.Conn, p.Request.StreamID, flv.Legacy)
+	sn := newSender(s.Follow(p.Output, 0, p.choose()), p.Conn, p.Request.StreamID, flv.Legacy)
 	sn.overlays = newCarrier(p.Overlays, p.View, p.Carried)
 	defer sn.reader.Close()
 	nc := p.Conn.NetConn()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
@@ -33,18 +34,21 @@ type Push struct {
 	Key       access.Secret
 	TLS       *tls.Config // used for rtmps; nil means the system's authorities, TLS 1.2 and later
 	Dialer    *outputs.Dialer
-	ChunkSize int              // 0 means 4096
-	Form      flv.Form         // legacy or enhanced
-	Plain     bool             // leaves Enhanced RTMP's fields out of connect
-	Coalesce  time.Duration    // collects for so long between writes; 0 writes at once
-	Overlays  outputs.Carriage // of overlay states
-	View      *overlay.View    // of them; nil: the neutral one
-	PassData  bool             // carries the encoder's own data messages too
-	Carried   *outputs.Carried // nil: nobody counts
+	ChunkSize int                    // 0 means 4096
+	Form      flv.Form               // legacy or enhanced
+	Plain     bool                   // leaves Enhanced RTMP's fields out of connect
+	Coalesce  time.Duration          // collects for so long between writes; 0 writes at once
+	Overlays  outputs.Carriage       // of overlay states
+	View      *overlay.View          // of them; nil: the neutral one
+	PassData  bool                   // carries the encoder's own data messages too
+	Takes     func(media.Codec) bool // what the platform takes; nil: anything
+	Fit       Fit                    // by that; nil: it gets what the encoder sends
+	Carried   *outputs.Carried       // nil: nobody counts
 	Progress  *outputs.Progress
 	Log       *slog.Logger
 
-	moved *wire.URL // where the peer asked us to reconnect to; nil: nowhere. Run's goroutine hands it to that of listen and back
+	lacking []*media.Track // what was told of last
+	moved   *wire.URL      // where the peer asked us to reconnect to; nil: nowhere. Run's goroutine hands it to that of listen and back
 }
 
 // link is a connection that the peer takes a stream on.
@@ -52,6 +56,7 @@ type link struct {
 	conn *wire.Conn
 	id   uint32   // message stream id
 	url  wire.URL // of the peer
+	peer wire.Peer
 }
 
 // Run publishes one session of the stream; see [outputs.Output].
@@ -67,10 +72,11 @@ func (p *Push) Run(ctx context.Context, s *relay.Stream) error {
 		}
 		return err
 	}
+	p.lacking = nil
 	nc := l.conn.NetConn()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	sn := newSender(s, p.Name, l.conn, l.id, p.Form)
+	sn := newSender(s.Follow(p.Name, 0, p.choose(l.peer)), l.conn, l.id, p.Form)
 	sn.wrapped, sn.passData = true, p.PassData
 	sn.overlays = newCarrier(p.Overlays, p.View, p.Carried)
 	defer sn.reader.Close()
@@ -141,7 +147,8 @@ func (p *Push) dialogue(nc net.Conn, l *link) error {
 		return outputs.Fail(outputs.Handshake, closedWords("RTMP handshake", err))
 	}
 	l.conn = wire.NewConn(nc)
-	if _, err := l.conn.Connect(wire.Offer{URL: l.url, ChunkSize: p.ChunkSize, Plain: p.Plain}); err != nil {
+	var err error
+	if l.peer, err = l.conn.Connect(wire.Offer{URL: l.url, ChunkSize: p.ChunkSize, Plain: p.Plain}); err != nil {
 		return refusal("connect", err)
 	}
 	id, err := l.conn.Publish(p.Key.Reveal())
@@ -195,14 +202,17 @@ func (p *Push) carry(ctx context.Context, sn *sender) (whole bool, err error) {
 		switch {
 		case errors.Is(err, relay.ErrEnded):
 			return true, nil
+		case errors.Is(err, relay.ErrStarved):
+			return true, lacks(sn.reader.Lacks(), err)
 		case err != nil:
 			cause := ended(ctx)
 			return cause == nil, cause
 		}
 		if skipped > 0 {
 			p.Progress.Skipped()
-			p.Log.Warn("destination is too slow, skipped to a key frame", "stream", sn.stream.Name(), "output", p.Name, "frames", skipped)
+			p.Log.Warn("destination is too slow, skipped to a key frame", "stream", sn.reader.Name(), "output", p.Name, "frames", skipped)
 		}
+		p.tell(sn.reader)
 		size := sn.batch.Len()
 		p.Progress.Writing(first)
 		if err := sn.flush(); err != nil {

@@ -2,7 +2,8 @@
 //
 // The flow of a frame, for both:
 //
-//  1. the stream's reader hands over all frames that wait, up to a bound;
+//  1. the stream's reader hands over all frames that wait, up to a bound: of the stream, or of a rendition where the peer does not take what
+//     the encoder sends;
 //  2. each frame's message is made once per stream, chunk size and codec form, and shared (relay.Derived, rtmp.Shared);
 //  3. the sender puts its own headers in front, adds sequence headers where a track is new, and writes all in one writev.
 package rtmp
@@ -29,8 +30,8 @@ type sender struct {
 	conn     *wire.Conn
 	streamID uint32 // message stream id
 	form     flv.Form
-	stream   *relay.Stream
-	reader   *relay.Reader
+	stream   *relay.Stream // that the newest frames come from
+	reader   *relay.Follower
 	wrapped  bool     // metadata goes as @setDataFrame, as publishers send it
 	passData bool     // the encoder's own data messages go too
 	overlays *carrier // nil: none
@@ -50,10 +51,9 @@ type sharing struct {
 	form      flv.Form
 }
 
-// newSender subscribes to the stream under the output's name.
-func newSender(s *relay.Stream, output string, conn *wire.Conn, streamID uint32, form flv.Form) *sender {
-	reader := s.Subscribe(output, 0)
-	sn := &sender{conn: conn, streamID: streamID, form: form, stream: s, reader: reader}
+// newSender subscribes under the output's name.
+func newSender(reader *relay.Follower, conn *wire.Conn, streamID uint32, form flv.Form) *sender {
+	sn := &sender{conn: conn, streamID: streamID, form: form, reader: reader}
 	sn.frames = make([]*media.Frame, 0, batchFrames)
 	return sn
 }
@@ -65,8 +65,8 @@ func (sn *sender) next(ctx context.Context) (first media.Time, skipped int, err 
 		return 0, 0, err
 	}
 	sn.frames = frames
-	if sn.shared == nil {
-		sn.open()
+	if from := sn.reader.Stream(); from != sn.stream {
+		sn.open(from)
 	}
 	sn.describe(frames[0])
 	if skipped > 0 {
@@ -104,10 +104,10 @@ func (sn *sender) add(f *media.Frame, seq uint64) {
 	sn.batch.Add(m, sn.streamID)
 }
 
-// open finds what is shared with other outputs, once the session's first frame is there.
-func (sn *sender) open() {
-	sn.origin = sn.reader.Origin()
-	s, kind := sn.stream, sn.kind()
+// open finds what is shared with other outputs of the stream that frames come from now, the first of which is there.
+func (sn *sender) open(s *relay.Stream) {
+	sn.stream, sn.origin = s, sn.reader.Origin()
+	kind := sn.kind()
 	sn.shared = relay.Derive(s, kind, func(f *media.Frame) *wire.Shared { return message(f, s.Origin(), kind, f.Data) })
 	sn.overlays.open(s, sn.origin, kind)
 }

@@ -70,7 +70,7 @@ func carrying(t *testing.T, s *show, p *Push) (c *tape, end func()) {
 	c = &tape{}
 	p.Progress, p.Log = &outputs.Progress{}, slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(t.Context())
-	sn := newSender(s.stream, "out", wire.NewConn(c), 1, flv.Legacy)
+	sn := newSender(s.stream.Follow("out", 0, nil), wire.NewConn(c), 1, flv.Legacy)
 	sn.wrapped = true
 	done := make(chan struct{})
 	go func() {
@@ -195,7 +195,7 @@ func TestLeavesOutWhatHasNoForm(t *testing.T) {
 func TestDrainsOnItsOwnClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		show := newShow(t, video)
-		sn := newSender(show.stream, "out", wire.NewConn(&tape{}), 1, flv.Legacy)
+		sn := newSender(show.stream.Follow("out", 0, nil), wire.NewConn(&tape{}), 1, flv.Legacy)
 		defer sn.reader.Close()
 		show.write(video, ms(1000), ms(1000), true, 10)
 		if _, _, err := sn.next(t.Context()); err != nil {
@@ -224,8 +224,8 @@ func TestDrainsOnItsOwnClock(t *testing.T) {
 // In steady state another output costs no allocation for each frame.
 func TestSendingAllocates(t *testing.T) {
 	show := newShow(t, video)
-	first := newSender(show.stream, "first", wire.NewConn(&null{}), 1, flv.Legacy)
-	second := newSender(show.stream, "second", wire.NewConn(&null{}), 1, flv.Legacy)
+	first := newSender(show.stream.Follow("first", 0, nil), wire.NewConn(&null{}), 1, flv.Legacy)
+	second := newSender(show.stream.Follow("second", 0, nil), wire.NewConn(&null{}), 1, flv.Legacy)
 	defer first.reader.Close()
 	defer second.reader.Close()
 	n := int64(0)
