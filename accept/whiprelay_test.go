@@ -52,8 +52,8 @@ func relayWHIP(t *testing.T, codec string) {
 }
 
 // asPlatform checks that a recording is one that any platform takes: H.264 and AAC, which decode without a fault, in time that rises, for
-// so long at least; the numbers of its pictures rise too.
-func asPlatform(t *testing.T, name, path string, span time.Duration) {
+// so long at least. options are those of [mediatest.Decode].
+func asPlatform(t *testing.T, name, path string, span time.Duration, options ...string) {
 	t.Helper()
 	tags := mediatest.Tags(t, path)
 	if err := mediatest.Rising(tags); err != nil {
@@ -79,5 +79,5 @@ func asPlatform(t *testing.T, name, path string, span time.Duration) {
 			t.Errorf("%s: %s last %d ms of %v", name, what, lasts, span)
 		}
 	}
-	mediatest.Decode(t, path)
+	mediatest.Decode(t, path, options...)
 }
