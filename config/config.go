@@ -101,7 +101,7 @@ type Stream struct {
 	Policy       TakeoverPolicy // what a second publisher with the same key does
 	Public       bool           // feeds without a token
 	Catalog      *Catalog       // products of its own; nil: none
-	EncoderDelay time.Duration  // from the creator's eyes to here, 0 to 10 s: what a change as of what was seen waits
+	EncoderDelay time.Duration  // from the creator's eyes to here, 0 to 10 s: what a change as of what was seen waits; 0: as measured
 
 	TrustOverlays bool // what the encoder sends under our name becomes cues; else it is taken out
 

@@ -22,7 +22,7 @@ type Stream struct {
 	Key          access.Digest  // of the publisher's stream key
 	Public       bool           // anybody may play it
 	Ingest       ingest.Options // without the timeline, which is the controller's
-	EncoderDelay time.Duration  // from the creator's eyes to the stream: what a change as of what was seen waits
+	EncoderDelay time.Duration  // from the creator's eyes to the stream: what a change as of what was seen waits; 0: as measured
 	Catalog      []*overlay.Product
 	Destinations map[string]Destination // by name
 }

@@ -29,6 +29,7 @@ type PublishersStatus struct {
 	Repaired      uint64  `json:"repaired_packets" doc:"that came after they were asked for"`
 	KeyFrames     uint64  `json:"key_frame_requests"`
 	TripSeconds   float64 `json:"trip_seconds" doc:"there and back, as what was asked for came; 0: not known"`
+	DelaySeconds  float64 `json:"delay_seconds" doc:"of pictures, from the camera to the stream, by sender reports; 0: not known"`
 	JitterSeconds float64 `json:"jitter_seconds" doc:"of pictures"`
 	ApartSeconds  float64 `json:"apart_seconds" doc:"sound behind pictures, by the publisher's own clock"`
 }
@@ -64,7 +65,7 @@ func (c *Controller) peersOf(stream string) *PeersStatus {
 			st.Publishers = &PublishersStatus{
 				Opening: n.Opening, Connected: n.Connected, Joined: n.Joined, Failed: n.Failed, KeyFrames: n.KeyFrames,
 				Packets: n.Came, Lost: n.Lost, Asked: n.Asked, Repaired: n.Repaired,
-				TripSeconds: n.Trip.Seconds(), JitterSeconds: n.Jitter.Seconds(), ApartSeconds: n.Apart.Seconds(),
+				TripSeconds: n.Trip.Seconds(), DelaySeconds: n.Delay.Seconds(), JitterSeconds: n.Jitter.Seconds(), ApartSeconds: n.Apart.Seconds(),
 			}
 		}
 	}

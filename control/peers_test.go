@@ -17,6 +17,7 @@ func TestPeersOf(t *testing.T) {
 	received.AskKey()
 	received.Measure(4*time.Millisecond, 50*time.Millisecond)
 	received.Apart(-time.Millisecond)
+	received.Delay(40 * time.Millisecond)
 	var one, two, three outputs.Viewed
 	one.Connect()
 	one.Report(100*time.Millisecond, 0.25, 10*time.Millisecond)
@@ -43,7 +44,7 @@ func TestPeersOf(t *testing.T) {
 	}
 	c := &Controller{Peers: Peers{Publishing: publishing, Watching: watching}}
 	want := &PeersStatus{
-		Publishers: &PublishersStatus{Connected: 1, Joined: 2, Packets: 200, Lost: 4, Asked: 10, Repaired: 6, KeyFrames: 2, TripSeconds: 0.05, JitterSeconds: 0.004, ApartSeconds: -0.001},
+		Publishers: &PublishersStatus{Connected: 1, Joined: 2, Packets: 200, Lost: 4, Asked: 10, Repaired: 6, KeyFrames: 2, TripSeconds: 0.05, DelaySeconds: 0.04, JitterSeconds: 0.004, ApartSeconds: -0.001},
 		Viewers: &ViewersStatus{
 			Opening: 1, Connected: 2, Joined: 2, Failed: 1, Asked: 1, Late: 1, Pictures: 1, KeyFrames: 1,
 			Trip: Spread{0.1, 0.1}, Loss: Spread{0.5, 0.75}, Jitter: Spread{0.02, 0.03}, Estimate: Spread{8e6, 8e6},

@@ -172,7 +172,7 @@ func (s *showcase) status() OverlayStatus {
 	state, _ := s.timeline.Current()
 	n := s.timeline.Stats()
 	return OverlayStatus{
-		Seq: state.Seq, Cards: len(state.Cards), Waiting: len(s.timeline.Schedule()),
+		Seq: state.Seq, Cards: len(state.Cards), Waiting: len(s.timeline.Schedule()), Delay: s.timeline.EncoderDelay().Seconds(),
 		Changes: n.Changes, States: n.States, Repeats: n.Repeats, Late: n.Late, Refused: n.Refused, Bytes: n.Bytes,
 	}
 }

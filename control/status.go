@@ -83,15 +83,16 @@ type IngestCounters struct {
 
 // OverlayStatus is what a stream's timeline did. The counters count since the process started, over all sessions of the stream.
 type OverlayStatus struct {
-	Seq     int64  `json:"seq" doc:"of the state that is shown; 0 where none was"`
-	Cards   int    `json:"cards" doc:"visible now"`
-	Waiting int    `json:"waiting" doc:"changes whose time has not come"`
-	Changes uint64 `json:"changes" doc:"changes that were carried out"`
-	States  uint64 `json:"states" doc:"states written to the timeline, without repeats"`
-	Repeats uint64 `json:"repeats" doc:"copies of a state, one at each key frame"`
-	Late    uint64 `json:"late" doc:"states whose wanted media time had passed"`
-	Refused uint64 `json:"refused" doc:"changes that could not be carried out when their time came"`
-	Bytes   uint64 `json:"bytes" doc:"of states and repeats on the timeline"`
+	Seq     int64   `json:"seq" doc:"of the state that is shown; 0 where none was"`
+	Cards   int     `json:"cards" doc:"visible now"`
+	Waiting int     `json:"waiting" doc:"changes whose time has not come"`
+	Delay   float64 `json:"encoder_delay_seconds" doc:"what a change as of what was seen waits: encoder_delay, or where that is 0 what was measured of a publisher over WHIP"`
+	Changes uint64  `json:"changes" doc:"changes that were carried out"`
+	States  uint64  `json:"states" doc:"states written to the timeline, without repeats"`
+	Repeats uint64  `json:"repeats" doc:"copies of a state, one at each key frame"`
+	Late    uint64  `json:"late" doc:"states whose wanted media time had passed"`
+	Refused uint64  `json:"refused" doc:"changes that could not be carried out when their time came"`
+	Bytes   uint64  `json:"bytes" doc:"of states and repeats on the timeline"`
 }
 
 // FeedStatus is a stream as one partner pulls it over one protocol. The counters count since the process started.

@@ -274,6 +274,7 @@ func (e *entry) admit(a Applicant, now time.Time) (got admission, err error) {
 		s.hold, got.held = nil, true
 	}
 	s.video, s.audio = meter{}, meter{}
+	e.options.Timeline.MeasureDelay(0)
 	got.before = e.current
 	got.p = newPublication(e, a, out, now)
 	e.current = got.p

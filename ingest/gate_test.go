@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
 )
 
@@ -383,6 +384,28 @@ func TestDrain(t *testing.T) {
 		if _, err := p.entry.admit(Applicant{Stream: "maria"}, time.Now()); !errors.Is(err, ErrDraining) {
 			b.Errorf("admit to a drained entry: got %v, want %v", err, ErrDraining)
 		}
+	})
+}
+
+// How long pictures take is that of the publisher who is there, and nobody knows it of the next one.
+func TestMeasuredDelay(t *testing.T) {
+	line := &overlay.Timeline{}
+	on(t, Options{Hold: time.Minute, Timeline: line}, func(b *bench) {
+		check := func(want time.Duration) {
+			b.Helper()
+			if got := line.EncoderDelay(); got != want {
+				b.Errorf("got %v, want %v", got, want)
+			}
+		}
+		first := b.admit("one")
+		first.TellDelay(40 * time.Millisecond)
+		check(40 * time.Millisecond)
+		second := b.admit("two")
+		check(0)
+		first.TellDelay(50 * time.Millisecond)
+		check(0)
+		second.TellDelay(60 * time.Millisecond)
+		check(60 * time.Millisecond)
 	})
 }
 

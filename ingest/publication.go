@@ -152,6 +152,16 @@ func (p *Publication) write(f *media.Frame, now time.Time) (said jumps, err erro
 	return said, err
 }
 
+// TellDelay tells how long pictures take from the publisher's eyes to the stream, as that is measured.
+func (p *Publication) TellDelay(d time.Duration) {
+	e := p.entry
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.current == p {
+		e.options.Timeline.MeasureDelay(d)
+	}
+}
+
 // Drop counts a frame or message that the protocol could not relay.
 func (p *Publication) Drop(why Drop) {
 	p.entry.mu.Lock()

@@ -22,6 +22,7 @@ type Reception struct {
 	Packets
 
 	Trip   time.Duration // there and back, as what was asked for came; 0: not known
+	Delay  time.Duration // of pictures, from the camera to the stream; 0: not known
 	Jitter time.Duration // of pictures
 	Apart  time.Duration // sound behind pictures, by the publisher's own clock
 }
@@ -51,7 +52,7 @@ func (r *Reception) Add(other Reception) {
 	r.KeyFrames += other.KeyFrames
 	r.add(other.Packets)
 	if other.Connected > 0 {
-		r.Trip, r.Jitter, r.Apart = other.Trip, other.Jitter, other.Apart
+		r.Trip, r.Delay, r.Jitter, r.Apart = other.Trip, other.Delay, other.Jitter, other.Apart
 	}
 }
 
@@ -84,6 +85,9 @@ func (r *Received) Count(more Packets) { r.count(func(n *Reception) { n.add(more
 func (r *Received) Measure(jitter, trip time.Duration) {
 	r.count(func(n *Reception) { n.Jitter, n.Trip = jitter, trip })
 }
+
+// Delay notes how long pictures take from the camera to the stream.
+func (r *Received) Delay(d time.Duration) { r.count(func(n *Reception) { n.Delay = d }) }
 
 // Apart notes how far sound lies behind the pictures, by the publisher's own clock.
 func (r *Received) Apart(by time.Duration) { r.count(func(n *Reception) { n.Apart = by }) }

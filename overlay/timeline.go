@@ -34,7 +34,8 @@ type Timeline struct {
 	past     []*change // that are known, but not pending
 	orders   uint64    // given so far
 	limiter  limiter
-	delay    media.Time // the encoder's
+	delay    media.Time // the encoder's, as it was set; 0: as measured
+	measured media.Time // 0: nobody knows
 	line     line
 	session  session
 	stats    Stats
@@ -139,12 +140,28 @@ func (l *line) media(wall time.Time) media.Time {
 	return max(due, -maxTime)
 }
 
-// SetEncoderDelay sets how long a picture takes from the creator's eyes to the stream, for changes as of what was seen.
+// SetEncoderDelay sets how long a picture takes from the creator's eyes to the stream, for changes as of what was seen; 0: as measured.
 func (t *Timeline) SetEncoderDelay(d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.delay = media.Time(d)
 }
+
+// MeasureDelay tells how long a picture of the publisher that is there takes; 0: nobody knows. What is set counts more.
+func (t *Timeline) MeasureDelay(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.measured = media.Time(d)
+}
+
+// EncoderDelay gives what a change as of what was seen waits.
+func (t *Timeline) EncoderDelay() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.delayLocked().Duration()
+}
+
+func (t *Timeline) delayLocked() media.Time { return cmp.Or(t.delay, t.measured) }
 
 // Apply takes a change. It is carried out when its time comes, and after all that is due before it; the ticket tells when.
 // The error is [Faults], [*RateError], or one of this package's. now is by any clock that does not step.
@@ -207,8 +224,9 @@ func (t *Timeline) scheduleLocked(c *change) {
 	case Wall:
 		c.timed, c.due = true, t.line.media(c.When.Wall)
 	case Seen:
-		c.timed = t.delay > 0 && t.session.clock.started
-		c.due = t.session.clock.newest + t.delay
+		delay := t.delayLocked()
+		c.timed = delay > 0 && t.session.clock.started
+		c.due = t.session.clock.newest + delay
 	}
 }
 

@@ -304,6 +304,28 @@ func TestSeen(t *testing.T) {
 	}
 }
 
+// What was measured of the publisher counts where no delay is set.
+func TestMeasuredDelay(t *testing.T) {
+	r := newRig(t)
+	seen := show("A")
+	seen.When.Clock = overlay.Seen
+	r.video(0, 5)
+	r.line.MeasureDelay(200 * time.Millisecond)
+	r.apply(seen)
+	if s := r.video(5, 10); cardsOf(s) != "main:A" || s.At != 360*ms || s.Late {
+		t.Errorf("got %+v, want it at 360ms", s)
+	}
+	for _, tt := range []struct{ set, measured, want time.Duration }{
+		{0, 0, 0}, {0, time.Second, time.Second}, {2 * time.Second, time.Second, 2 * time.Second}, {2 * time.Second, 0, 2 * time.Second},
+	} {
+		r.line.SetEncoderDelay(tt.set)
+		r.line.MeasureDelay(tt.measured)
+		if got := r.line.EncoderDelay(); got != tt.want {
+			t.Errorf("set %v, measured %v: got %v, want %v", tt.set, tt.measured, got, tt.want)
+		}
+	}
+}
+
 func TestDeleteCue(t *testing.T) {
 	r := newRig(t)
 	r.apply(show("A"))

@@ -65,7 +65,7 @@ func (When) Schema(huma.Registry) *huma.Schema {
 		}
 	}
 	s := &huma.Schema{
-		Description: "now: with the next picture (the default). seen: as of what the creator has before her. media: a media time of the session. wall: a time of day.",
+		Description: "now: with the next picture (the default). seen: as of what the creator has before her, which comes later by the stream's encoder_delay_seconds. media: a media time of the session. wall: a time of day.",
 		OneOf: []*huma.Schema{
 			{Type: huma.TypeString, Enum: []any{"now", "seen"}},
 			object("media", "int64", "90 kHz ticks from the session's first picture", huma.TypeInteger),

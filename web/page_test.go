@@ -96,7 +96,7 @@ func TestPageTellsOfHLS(t *testing.T) {
 func TestPageTellsOfWebRTC(t *testing.T) {
 	s := maria()
 	want := []string{
-		"WHIP | 50 ms there and back | jitter 4 ms, 5 packets sent again, 4 packets lost, sound 20 ms ahead",
+		"WHIP | 50 ms there and back | picture 60 ms old, jitter 4 ms, 5 packets sent again, 4 packets lost, sound 20 ms ahead",
 		"WHEP | 2 watch | 1 connecting, 20 ms there and back, at most 30 ms, loss 1.0 %, at most 20.0 %, jitter 3 ms, room for 8.00 Mbit/s",
 		"Conversions | sound to Opus | opus: 21 ms later, 12 s of CPU, restarted 2 times, 5 frames too late",
 	}

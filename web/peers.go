@@ -19,6 +19,7 @@ var (
 	whipAsked    = streamMetric("webrtc_asked_packets_total", "Packets of publishers that were missed, and asked for (NACK).")
 	whipLost     = streamMetric("webrtc_lost_packets_total", "Packets of publishers that never came.")
 	whipRepaired = streamMetric("webrtc_repaired_packets_total", "Packets of publishers that came after they were asked for (NACK).")
+	whipDelay    = streamMetric("webrtc_publisher_delay_seconds", "Time that pictures take from the publisher's camera to the stream; absent where it is not known.")
 	whipApart    = streamMetric("webrtc_av_apart_seconds", "Sound behind pictures of the publisher, by its own clock.")
 
 	whepResent   = streamMetric("webrtc_resent_packets_total", "Packets that viewers missed (NACK), and got again.")
@@ -44,6 +45,9 @@ func (m series) peers(p *control.PeersStatus) {
 		m.count(whipLost, n.Lost)
 		m.count(whipRepaired, n.Repaired)
 		m.gauge(whipApart, n.ApartSeconds)
+		if n.DelaySeconds > 0 {
+			m.gauge(whipDelay, n.DelaySeconds)
+		}
 	}
 	if n := p.Viewers; n != nil {
 		side := series{m.out, append(slices.Clone(m.labels), "whep")}

@@ -77,7 +77,7 @@ func maria() control.StreamStatus {
 			Dropped:  map[string]uint64{"backwards": 6}, DroppedRanges: 7, Unwritten: 8,
 		},
 		WebRTC: &control.PeersStatus{
-			Publishers: &control.PublishersStatus{Connected: 1, Joined: 3, Failed: 1, Packets: 5000, Lost: 4, Asked: 9, Repaired: 5, KeyFrames: 6, TripSeconds: 0.05, JitterSeconds: 0.004, ApartSeconds: -0.02},
+			Publishers: &control.PublishersStatus{Connected: 1, Joined: 3, Failed: 1, Packets: 5000, Lost: 4, Asked: 9, Repaired: 5, KeyFrames: 6, TripSeconds: 0.05, DelaySeconds: 0.06, JitterSeconds: 0.004, ApartSeconds: -0.02},
 			Viewers: &control.ViewersStatus{
 				Opening: 1, Connected: 2, Joined: 7, Failed: 2, Asked: 8, Late: 1, Pictures: 9, KeyFrames: 3, Trip: control.Spread{Mean: 0.02, Most: 0.03},
 				Loss: control.Spread{Mean: 0.01, Most: 0.2}, Jitter: control.Spread{Mean: 0.003, Most: 0.005}, Estimate: control.Spread{Mean: 8e6, Most: 9e6},

@@ -13,14 +13,20 @@ const (
 type keyer struct {
 	needed bool // nothing can be relayed before one, or a viewer waits for one
 	asked  time.Time
+	asks   int       // since the last one came
 	came   time.Time // when the last one came
 }
 
 // want says that a key frame is needed.
 func (k *keyer) want() { k.needed = true }
 
-// took says that a key frame came.
-func (k *keyer) took(now time.Time) { k.needed, k.came = false, now }
+// took says that a key frame came. It tells when that was asked for; false where it was not, or more than once, so that nobody knows which
+// request it answers.
+func (k *keyer) took(now time.Time) (asked time.Time, once bool) {
+	once = k.asks == 1
+	k.needed, k.came, k.asks = false, now, 0
+	return k.asked, once
+}
 
 // ask says whether to ask now, and takes it for done.
 func (k *keyer) ask(now time.Time) bool {
@@ -33,5 +39,6 @@ func (k *keyer) ask(now time.Time) bool {
 		return false
 	}
 	k.asked = now
+	k.asks++
 	return true
 }

@@ -36,7 +36,8 @@ const (
 	firstMedia   = 15 * time.Second      // after the connection
 	tickEach     = 10 * time.Millisecond // for what is missing
 	complainEach = 10 * time.Second
-	mostWaiting  = 256 // packets between the readers and the session
+	tellEach     = time.Second // how long pictures take
+	mostWaiting  = 256         // packets between the readers and the session
 )
 
 var (
@@ -69,6 +70,8 @@ type session struct {
 	lanes [2]*lane // of pictures and of sound
 	clock clock
 	keyer keyer
+	way   passage
+	told  time.Time // when the stream was told of the way
 	trouble
 }
 
@@ -257,7 +260,7 @@ func (p *session) look(now time.Time) error {
 		}
 		p.counts.Count(l.count())
 		if l.kind == picture {
-			p.counts.Measure(l.jitter, l.window.Trip())
+			p.measure(l, now)
 		}
 	}
 	if l := p.lanes[picture]; l != nil && p.keyer.ask(now) {
@@ -268,6 +271,23 @@ func (p *session) look(now time.Time) error {
 		p.counts.Apart(apart.Duration())
 	}
 	return nil
+}
+
+// measure tells how pictures come, and once in a while how long they take, which a change as of what the publisher saw has to wait.
+func (p *session) measure(l *lane, now time.Time) {
+	trip, known := p.way.trip()
+	if !known {
+		trip = l.window.Trip()
+	}
+	p.counts.Measure(l.jitter, trip)
+	if now.Sub(p.told) < tellEach {
+		return
+	}
+	p.told = now
+	if delay, ok := p.way.delay(trip); ok {
+		p.counts.Delay(delay)
+		p.pub.TellDelay(delay)
+	}
 }
 
 // ask sends a request to the publisher; nil is none.
@@ -292,7 +312,7 @@ func (p *session) take(a arrival) error {
 	}
 	if a.report != nil {
 		if l.begun {
-			p.clock.report(l.kind, l.line.Time(a.report.RTPTime), fromNTP(a.report.NTPTime))
+			p.heed(l, a)
 		} else {
 			l.early = a.report
 		}
@@ -303,6 +323,15 @@ func (p *session) take(a arrival) error {
 	}
 	l.measure(a)
 	return p.give(l, l.window.Push(a.packet, a.at), a.at)
+}
+
+// heed learns from a sender report.
+func (p *session) heed(l *lane, a arrival) {
+	t, wall := l.line.Time(a.report.RTPTime), fromNTP(a.report.NTPTime)
+	p.clock.report(l.kind, t, wall)
+	if l.kind == picture {
+		p.way.report(t, wall, a.at)
+	}
 }
 
 // join makes the lane of a track of which the first has arrived.
@@ -368,9 +397,13 @@ func (p *session) frame(l *lane, f rtp.Frame, now time.Time) error {
 		p.keyer.want()
 		return nil
 	}
+	t := l.line.Time(f.Timestamp)
 	if l.kind == picture {
+		p.way.picture(t, now)
 		if got.Key {
-			p.keyer.took(now)
+			if asked, once := p.keyer.took(now); once {
+				p.way.answer(t, asked)
+			}
 		}
 		if drop := l.judge(f, got); drop {
 			p.pub.Drop(ingest.DropLoss)
@@ -385,7 +418,7 @@ func (p *session) frame(l *lane, f rtp.Frame, now time.Time) error {
 	if got.Track == nil || len(got.Data) == 0 {
 		return nil
 	}
-	at := p.clock.time(l.kind, l.line.Time(f.Timestamp), now)
+	at := p.clock.time(l.kind, t, now)
 	out := &media.Frame{Track: got.Track, PTS: at, DTS: at, Key: got.Key, Data: got.Data}
 	if l.kind == picture && !p.cleanse(out) {
 		return nil

@@ -21,6 +21,7 @@ type PeerWish struct {
 	Channel bool   `json:"channel"` // a viewer asks for overlay states
 	Rate    int    `json:"rate"`    // pictures a second that are published; 0: 30
 	Codec   string `json:"codec"`   // of pictures, such as VP8; empty: as the browser likes
+	Via     string `json:"via"`     // address that stands for the server's UDP port, see mediatest.Network; empty: straight
 }
 
 // Peer is a Chromium at work over WebRTC.

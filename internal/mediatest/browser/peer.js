@@ -29,8 +29,17 @@ function paint(context, n) {
 
 const head = (more) => (token === "" ? more : { ...more, Authorization: `Bearer ${token}` });
 
+// Puts the address on the way in the place of the server's.
+function candidates(answer, via) {
+  if (via === "") return answer;
+  const at = via.lastIndexOf(":");
+  return answer
+    .replace(/^a=candidate:\S+ \d+ tcp .*\r\n/gm, "")
+    .replace(/^(a=candidate:\S+ \d+ udp \d+) \S+ \d+/gm, `$1 ${via.slice(0, at)} ${via.slice(at + 1)}`);
+}
+
 // Begins the session, as soon as there is an offer: candidates are not waited for.
-async function open(address) {
+async function open({ address, via }) {
   peer.addEventListener("connectionstatechange", () => {
     if (peer.connectionState === "connected" && noted.connected < 0) noted.connected = now();
     if (peer.connectionState === "failed") window.over = true;
@@ -47,7 +56,7 @@ async function open(address) {
   }
   session = new URL(answer.headers.get("Location"), address).href;
   noted.answer = text;
-  await peer.setRemoteDescription({ type: "answer", sdp: text });
+  await peer.setRemoteDescription({ type: "answer", sdp: candidates(text, via) });
 }
 
 // Every decoded picture, whether it is presented or not.
@@ -62,11 +71,11 @@ async function read(track) {
   }
 }
 
-async function watch({ address, channel }) {
+async function watch(wish) {
   peer = new RTCPeerConnection();
   const stream = new MediaStream();
   for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
-  if (channel) {
+  if (wish.channel) {
     const data = peer.createDataChannel("simulcart.overlay", { protocol: "simulcart.overlay.1" });
     data.addEventListener("message", ({ data }) => noted.states.push({ text: data, at: now() }));
   }
@@ -75,10 +84,10 @@ async function watch({ address, channel }) {
     video.srcObject = stream;
     if (track.kind === "video") read(track.clone());
   });
-  await open(address);
+  await open(wish);
 }
 
-async function publish({ address, rate, codec }) {
+async function publish({ rate, codec, ...wish }) {
   peer = new RTCPeerConnection();
   const context = document.getElementById("source").getContext("2d");
   const pictures = context.canvas.captureStream(0).getVideoTracks()[0];
@@ -93,7 +102,7 @@ async function publish({ address, rate, codec }) {
     sender.setCodecPreferences(codecs.filter((c) => c.mimeType === `video/${codec}` || c.mimeType === "video/rtx"));
   }
   peer.addTransceiver(out.stream.getAudioTracks()[0], { direction: "sendonly" });
-  await open(address);
+  await open(wish);
   let n = 0;
   setInterval(() => {
     if (window.over) return;
