@@ -20,14 +20,14 @@ type PeersStatus struct {
 // PublishersStatus is how those who publish over WHIP are heard.
 type PublishersStatus struct {
 	Opening       int     `json:"opening" doc:"that are not connected yet"`
-	Connected     int     `json:"connected"`
+	Connected     int     `json:"connected" doc:"that are"`
 	Joined        uint64  `json:"joined" doc:"that were connected ever"`
 	Failed        uint64  `json:"failed" doc:"that were let in, and never connected"`
 	Packets       uint64  `json:"packets" doc:"that came"`
 	Lost          uint64  `json:"lost_packets" doc:"that never came"`
 	Asked         uint64  `json:"asked_packets" doc:"that were missed, and asked for"`
 	Repaired      uint64  `json:"repaired_packets" doc:"that came after they were asked for"`
-	KeyFrames     uint64  `json:"key_frame_requests"`
+	KeyFrames     uint64  `json:"key_frame_requests" doc:"that were sent to them"`
 	TripSeconds   float64 `json:"trip_seconds" doc:"there and back, as what was asked for came; 0: not known"`
 	DelaySeconds  float64 `json:"delay_seconds" doc:"of pictures, from the camera to the stream, by sender reports; 0: not known"`
 	JitterSeconds float64 `json:"jitter_seconds" doc:"of pictures"`
@@ -37,7 +37,7 @@ type PublishersStatus struct {
 // ViewersStatus is how those who watch over WHEP are doing.
 type ViewersStatus struct {
 	Opening   int    `json:"opening" doc:"that are not connected yet"`
-	Connected int    `json:"connected"`
+	Connected int    `json:"connected" doc:"that are"`
 	Joined    uint64 `json:"joined" doc:"that were connected ever"`
 	Failed    uint64 `json:"failed" doc:"that were let in, and never connected"`
 	Asked     uint64 `json:"resent_packets" doc:"that viewers missed, and got again"`
@@ -47,7 +47,7 @@ type ViewersStatus struct {
 
 	Trip     Spread `json:"trip_seconds" doc:"there and back"`
 	Loss     Spread `json:"loss" doc:"of packets, 0 to 1"`
-	Jitter   Spread `json:"jitter_seconds"`
+	Jitter   Spread `json:"jitter_seconds" doc:"of pictures"`
 	Estimate Spread `json:"estimate_bits_per_second" doc:"of what the ways to the viewers carry"`
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -54,6 +55,7 @@ type LinksBody struct {
 // LinksAnswer has an address for each protocol.
 type LinksAnswer struct {
 	Links   map[string]string `json:"links" doc:"by protocol; each holds a secret"`
+	Watch   string            `json:"watch,omitempty" doc:"the page that plays the stream in a browser, with the same secret; where hls or whep is among the protocols"`
 	Expires time.Time         `json:"expires"`
 }
 
@@ -82,7 +84,21 @@ func (s *Server) makeLinks(_ context.Context, in *linksRequest) (*body[LinksAnsw
 	}
 	answer := LinksAnswer{Links: make(map[string]string, len(over)), Expires: expires.UTC()}
 	for _, p := range over {
-		answer.Links[p.String()] = s.FeedURL(p, in.request.Host, in.Stream, secret.Reveal())
+		address := s.FeedURL(p, in.request.Host, in.Stream, secret.Reveal())
+		answer.Links[p.String()] = address
+		if p == access.HLS || p == access.WHEP {
+			answer.Watch = watchURL(address, in.Stream)
+		}
 	}
 	return &body[LinksAnswer]{answer}, nil
+}
+
+// watchURL gives the page that plays what is served at an address over HTTP, with the same secret: both are answered by one listener.
+func watchURL(address, stream string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	u.Path = "/watch/" + stream
+	return u.String()
 }

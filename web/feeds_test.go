@@ -49,10 +49,13 @@ func TestPartners(t *testing.T) {
 func TestLinks(t *testing.T) {
 	s := newShop(t)
 	s.server.FeedURL = func(over access.Protocol, host, stream, secret string) string {
-		if over != access.RTMP {
-			return ""
+		switch over {
+		case access.RTMP:
+			return "rtmp://" + host + "/live/" + stream + "?token=" + secret
+		case access.WHEP:
+			return "http://" + host + ":8080/whep/" + stream + "?token=" + secret
 		}
-		return "rtmp://" + host + "/live/" + stream + "?token=" + secret
+		return ""
 	}
 	const path = "/v1/streams/maria/links"
 	var got LinksAnswer
@@ -64,9 +67,19 @@ func TestLinks(t *testing.T) {
 	if left := time.Until(got.Expires); address != "rtmp://example.com/live/maria" || left < 119*time.Minute || left > 2*time.Hour {
 		t.Errorf("got %s", body)
 	}
+	if got.Watch != "" {
+		t.Errorf("no browser plays RTMP: got %s", got.Watch)
+	}
 	registry := s.server.Access
 	if err := registry.Authorize(registry.IdentifyViewer(secret), access.Play, access.Object{Stream: "maria", Over: access.RTMP}); err != nil {
 		t.Errorf("the link: %v", err)
+	}
+	both := LinksAnswer{}
+	if err := json.Unmarshal([]byte(s.must("POST", path, `{"protocols":["rtmp","whep"],"ttl":"2h"}`)), &both); err != nil {
+		t.Fatal(err)
+	}
+	if page := strings.Replace(both.Links["whep"], "/whep/", "/watch/", 1); both.Watch != page || !strings.HasPrefix(page, "http://example.com:8080/watch/maria?token=l1.") {
+		t.Errorf("the page is %s, want %s", both.Watch, page)
 	}
 	for _, c := range []struct {
 		name, path, body, token string
@@ -88,14 +101,17 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// The reference of the API tells what the members of a stream's hls are.
-func TestOpenAPITellsOfHLS(t *testing.T) {
+// The reference of the API tells what the members of a stream's hls, webrtc and bridges are.
+func TestOpenAPITellsOfMembers(t *testing.T) {
 	s := newShop(t)
 	var api struct {
 		Components struct {
 			Schemas map[string]struct {
 				Properties map[string]struct {
-					Ref         string `json:"$ref"`
+					Ref   string `json:"$ref"`
+					Items struct {
+						Ref string `json:"$ref"`
+					}
 					Description string
 				}
 			}
@@ -104,16 +120,21 @@ func TestOpenAPITellsOfHLS(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.must("GET", "/openapi.json", "")), &api); err != nil {
 		t.Fatal(err)
 	}
-	if ref := api.Components.Schemas["StreamStatus"].Properties["hls"].Ref; ref != "#/components/schemas/PackagedStatus" {
-		t.Errorf("a stream's hls is %q", ref)
+	stream := api.Components.Schemas["StreamStatus"].Properties
+	for name, ref := range map[string]string{"PackagedStatus": stream["hls"].Ref, "PeersStatus": stream["webrtc"].Ref, "BridgeStatus": stream["bridges"].Items.Ref} {
+		if ref != "#/components/schemas/"+name {
+			t.Errorf("a stream has %q, want %s", ref, name)
+		}
 	}
-	made := api.Components.Schemas["PackagedStatus"].Properties
-	if len(made) == 0 {
-		t.Error("hls has no members")
-	}
-	for name, member := range made {
-		if member.Description == "" {
-			t.Errorf("hls.%s is not described", name)
+	for _, name := range []string{"PackagedStatus", "PeersStatus", "PublishersStatus", "ViewersStatus", "BridgeStatus"} {
+		members := api.Components.Schemas[name].Properties
+		if len(members) == 0 {
+			t.Errorf("%s has no members", name)
+		}
+		for member, what := range members {
+			if what.Description == "" {
+				t.Errorf("%s.%s is not described", name, member)
+			}
 		}
 	}
 }
