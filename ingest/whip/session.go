@@ -127,11 +127,11 @@ func (p *session) open(r *http.Request, o *rtc.Offer, chosen map[int]rtc.Codec) 
 // stages are pion's interceptors: what the publisher needs to know of its way to us. Packets that are missing are asked for by the lanes.
 func stages() (*interceptor.Registry, error) {
 	var r interceptor.Registry
-	wide, err := twcc.NewSenderInterceptor()
+	wide, err := twcc.NewSenderInterceptor(twcc.WithLoggerFactory(rtc.Silence()))
 	if err != nil {
 		return nil, fmt.Errorf("make the feedback of congestion: %w", err)
 	}
-	reports, err := report.NewReceiverInterceptor()
+	reports, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(rtc.Silence()))
 	if err != nil {
 		return nil, fmt.Errorf("make receiver reports: %w", err)
 	}

@@ -85,10 +85,15 @@ func (e *Endpoint) Run(ctx context.Context) error {
 // Refused counts the peers that got no DTLS handshake, since there were too many at once.
 func (e *Endpoint) Refused() uint64 { return e.refused.Load() }
 
+// Silence is the log of pion's parts, which else write to the standard error by themselves: what peers do wrong is counted elsewhere.
+func Silence() logging.LoggerFactory {
+	return &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
+}
+
 // open shares the ports among the peers to come.
 func (e *Endpoint) open() {
 	e.once.Do(func() {
-		silent := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
+		silent := Silence()
 		if e.UDP != nil {
 			e.udp = udpMux{
 				UDPMux: ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: e.UDP, Logger: silent.NewLogger("ice")}),
@@ -135,7 +140,7 @@ func (e *Endpoint) connection(media *webrtc.MediaEngine, stages *interceptor.Reg
 		return nil, err
 	}
 	var s webrtc.SettingEngine
-	s.LoggerFactory = &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
+	s.LoggerFactory = Silence()
 	s.SetLite(true)
 	var networks []webrtc.NetworkType
 	if e.udp != nil {
