@@ -15,7 +15,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/simulcart ./cmd/simulcart
 
 FROM debian:12-slim
-# ffmpeg plays the test card of `simulcart demo`; ca-certificates vouch for the platforms' RTMPS servers.
+# ffmpeg converts what an output cannot carry, and plays the test card of `simulcart demo`; ca-certificates vouch for the platforms' RTMPS servers.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates ffmpeg \
     && rm -rf /var/lib/apt/lists/* \
@@ -24,8 +24,8 @@ COPY --from=build /out/simulcart /usr/local/bin/simulcart
 COPY LICENSE web/pages/hls.js-LICENSE.txt /usr/share/doc/simulcart/
 USER 10001:10001
 
-# RTMP, RTMPS, RTSP, status page, API and HLS, metrics and health.
-EXPOSE 1935 1936 8554 8080 9464
+# RTMP, RTMPS, RTSP, status page, API and HLS, metrics and health; media of WebRTC.
+EXPOSE 1935 1936 8554 8080 9464 8189/udp 8189/tcp
 
 # There is no HEALTHCHECK: the orchestrator asks /healthz (alive) and /readyz (takes publishers) on the metrics listener.
 STOPSIGNAL SIGTERM

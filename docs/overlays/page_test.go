@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
 )
@@ -83,11 +84,17 @@ func TestPageShowsReceivers(t *testing.T) {
 	}
 }
 
-// The message of the page is the first of the vectors, and has every member of the tables but those that it says nothing of.
+// The message of the page is the first of the vectors, and has every member of the tables but those that it says nothing of; that of the
+// data channel is as such channels have it.
 func TestPageShowsMessage(t *testing.T) {
 	blocks := fenced(readPage(t), "json")
-	if len(blocks) != 1 {
-		t.Fatalf("got %d blocks of JSON, want 1", len(blocks))
+	if len(blocks) != 2 {
+		t.Fatalf("got %d blocks of JSON, want 2", len(blocks))
+	}
+	const at = 62835000
+	channel := (&overlay.View{}).Apply(&overlay.State{Stream: "k3v9x2", Seq: 1843, At: media.FromTicks(at, 90000)})
+	if got, want := strings.TrimSpace(blocks[1]), string(channel.AppendRTP(nil, media.FromTicks(at, 90000), 3405691582)); got != want {
+		t.Errorf("data channel: got %s, want %s", got, want)
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, []byte(blocks[0])); err != nil {
