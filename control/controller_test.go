@@ -253,6 +253,10 @@ func TestNode(t *testing.T) {
 	if got := b.Node().Limits; got["silence"] != 1 || got["name_length"] != 0 {
 		t.Errorf("got %v, want one that was silent", got)
 	}
+	b.Peers.Refused = func() uint64 { return 3 }
+	if got := b.Node().Limits; got["silence"] != 1 || got["dtls_handshakes"] != 3 {
+		t.Errorf("got %v, want one that was silent, and three handshakes too many", got)
+	}
 }
 
 func TestAdvice(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 type Peers struct {
 	Publishing func(stream string) (ingest.Reception, bool)
 	Watching   func(stream string) (outputs.Viewing, bool)
+	Refused    func() uint64 // peers that were let in, and got no handshake, since there were too many at once
 }
 
 // PeersStatus is how publishers and viewers over WebRTC are doing. The counters count since the process started.

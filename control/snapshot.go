@@ -17,6 +17,9 @@ func (c *Controller) Node() NodeStatus {
 	if c.Refusals != nil {
 		st.Refused, st.Limits = c.Refusals.Counts(), c.Refusals.Hits()
 	}
+	if c.Peers.Refused != nil {
+		st.Limits["dtls_handshakes"] = c.Peers.Refused()
+	}
 	return st
 }
 

@@ -61,7 +61,7 @@ func (n *node) newWebRTC(c config.WebRTC) (*webrtc, error) {
 			return whepout.Feed{Output: feed.Output, View: feed.View, Carried: feed.Carried}, known
 		},
 	}
-	n.controller.Peers = control.Peers{Publishing: w.whip.Status, Watching: w.whep.Status}
+	n.controller.Peers = control.Peers{Publishing: w.whip.Status, Watching: w.whep.Status, Refused: w.endpoint.Refused}
 	return w, nil
 }
 

@@ -95,6 +95,7 @@ func (e *Endpoint) open() {
 	e.once.Do(func() {
 		silent := Silence()
 		if e.UDP != nil {
+			widen(e.UDP)
 			e.udp = udpMux{
 				UDPMux: ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: e.UDP, Logger: silent.NewLogger("ice")}),
 				local:  locals(e.UDP.LocalAddr()),
@@ -107,6 +108,17 @@ func (e *Endpoint) open() {
 			})
 		}
 	})
+}
+
+// socketBuffer is what the system is asked to keep of datagrams each way, as far as it allows that: those of all peers come in bursts through one
+// socket.
+const socketBuffer = 4 << 20
+
+func widen(port net.PacketConn) {
+	if c, ok := port.(*net.UDPConn); ok {
+		_ = c.SetReadBuffer(socketBuffer) // less is no fault
+		_ = c.SetWriteBuffer(socketBuffer)
+	}
 }
 
 // udpMux gives pion one address of each family, so that it asks no network interfaces for each peer. What peers are told stands in
