@@ -41,6 +41,8 @@ type Direction struct {
 
 	mu     sync.Mutex
 	random *rand.Rand
+	rate   int            // bytes a second; 0: no bound
+	free   time.Time      // when what waits for its turn has gone
 	rest   sync.WaitGroup // datagrams under way
 
 	sent, lost atomic.Int64
@@ -48,6 +50,34 @@ type Direction struct {
 
 // Sent counts the datagrams that came.
 func (d *Direction) Sent() int { return int(d.sent.Load()) }
+
+// queueTime is how much waits for its turn in front of a bound; what comes on top is dropped.
+const queueTime = 100 * time.Millisecond
+
+// Limit bounds what passes, in bytes a second; 0 lifts that.
+func (d *Direction) Limit(rate int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rate = rate
+}
+
+// queue gives how long a datagram waits for its turn; false: there is no room for it.
+func (d *Direction) queue(size int, now time.Time) (time.Duration, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.rate == 0 {
+		return 0, true
+	}
+	if d.free.Before(now) {
+		d.free = now
+	}
+	wait := d.free.Sub(now)
+	if wait > queueTime {
+		return 0, false
+	}
+	d.free = d.free.Add(time.Duration(size) * time.Second / time.Duration(d.rate))
+	return wait, true
+}
 
 // Lost counts those of them that were dropped.
 func (d *Direction) Lost() int { return int(d.lost.Load()) }
@@ -137,7 +167,8 @@ func (n *Network) downward(path *net.UDPConn, client netip.AddrPort) {
 func (d *Direction) pass(datagram []byte, send func([]byte)) {
 	d.sent.Add(1)
 	copies, delays := d.fate()
-	if d.trouble.Drop != nil && d.trouble.Drop(datagram) {
+	wait, room := d.queue(len(datagram), time.Now())
+	if !room || d.trouble.Drop != nil && d.trouble.Drop(datagram) {
 		copies = 0
 	}
 	if copies == 0 {
@@ -146,7 +177,7 @@ func (d *Direction) pass(datagram []byte, send func([]byte)) {
 	for i := range copies {
 		b := append([]byte(nil), datagram...)
 		d.rest.Add(1)
-		time.AfterFunc(delays[i], func() {
+		time.AfterFunc(wait+delays[i], func() {
 			defer d.rest.Done()
 			send(b)
 		})

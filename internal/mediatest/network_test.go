@@ -79,3 +79,38 @@ func TestNetwork(t *testing.T) {
 		t.Errorf("%d came, %d overtook another, the first after %v", len(shaken), changed, first)
 	}
 }
+
+// A bound lets through what it says, and what waits for it a little.
+func TestNetworkLimit(t *testing.T) {
+	server, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Close() }()
+	network := mediatest.NewNetwork(t, server.LocalAddr().String(), mediatest.Trouble{}, mediatest.Trouble{})
+	client, err := net.Dial("udp4", network.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	network.Up.Limit(10_000)
+	send := func(count int) {
+		for range count {
+			if _, err := client.Write(make([]byte, 100)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	send(100) // of which 10 fit into the queue
+	mediatest.Within(t, 5*time.Second, "all to come", func() bool { return network.Up.Sent() == 100 })
+	if passed := 100 - network.Up.Lost(); passed < 10 || passed > 30 {
+		t.Errorf("%d datagrams passed", passed)
+	}
+	before := network.Up.Lost()
+	network.Up.Limit(0)
+	send(50)
+	mediatest.Within(t, 5*time.Second, "the rest", func() bool { return network.Up.Sent() == 150 })
+	if network.Up.Lost() != before {
+		t.Errorf("%d datagrams are lost without a bound", network.Up.Lost()-before)
+	}
+}

@@ -25,6 +25,7 @@ type Proxy struct {
 	wake  *sync.Cond // limit changed, or the test is over
 	limit int64      // bytes from the client to pass on per connection; then it stops reading
 	rate  int        // bytes a second from the client; 0: as fast as they come
+	held  bool       // nothing is read from the server
 	over  bool
 }
 
@@ -67,6 +68,14 @@ func (p *Proxy) Trickle(bytesPerSecond int) {
 	p.rate = bytesPerSecond
 }
 
+// Hold makes the proxy stop reading from the server, or go on.
+func (p *Proxy) Hold(held bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = held
+	p.wake.Broadcast()
+}
+
 // Cut resets all connections of clients; the server behind sees them end.
 func (p *Proxy) Cut() { p.server.cut() }
 
@@ -91,9 +100,12 @@ func (p *Proxy) pass(client net.Conn) {
 		reset(client)
 		return
 	}
+	if c, is := server.(*net.TCPConn); is {
+		_ = c.SetReadBuffer(smallWindow)
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		_, _ = io.Copy(client, server) // ends when either side does
+		p.back(client, server)
 		_ = client.Close()
 	})
 	p.forward(server, client)
@@ -120,6 +132,22 @@ func (p *Proxy) forward(server, client net.Conn) {
 			return
 		}
 		time.Sleep(time.Duration(n) * pause)
+	}
+}
+
+// back passes on what the server says, until either side ends.
+func (p *Proxy) back(client, server net.Conn) {
+	buf := make([]byte, 8<<10)
+	for {
+		p.mu.Lock()
+		for p.held && !p.over {
+			p.wake.Wait()
+		}
+		p.mu.Unlock()
+		n, err := server.Read(buf)
+		if _, failed := client.Write(buf[:n]); err != nil || failed != nil {
+			return
+		}
 	}
 }
 

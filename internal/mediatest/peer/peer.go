@@ -29,7 +29,7 @@ type Options struct {
 	NoReports bool                      // without sender and receiver reports of its own
 	TCP       bool                      // over ICE-TCP alone
 	Edit      func(offer string) string // the offer, before it is sent; nil: as it is
-	Via       string                    // address that stands for the server's UDP port, see [mediatest.Network]; empty: straight, by UDP or TCP
+	Via       string                    // address that stands for the server's port, see [mediatest.Network], [mediatest.Proxy]; empty: straight
 	Discard   bool                      // frames are counted, and their data forgotten
 	Codecs    []string                  // MIME types of video; nil: H.264, VP8, VP9, AV1
 }
@@ -256,12 +256,16 @@ func (c *Client) candidates(answer string) string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	transport := "udp"
+	if c.options.TCP {
+		transport = "tcp"
+	}
 	var out strings.Builder
 	for l := range strings.Lines(answer) {
 		if !strings.HasPrefix(l, "a=candidate:") {
 			out.WriteString(l)
 		}
-		if words := strings.Fields(l); strings.HasPrefix(l, "a=candidate:") && words[2] == "udp" {
+		if words := strings.Fields(l); strings.HasPrefix(l, "a=candidate:") && words[2] == transport {
 			words[4], words[5] = host, port
 			out.WriteString(strings.Join(words, " ") + "\r\n")
 		}

@@ -98,22 +98,24 @@ func (p *Player) read(t *webrtc.TrackRemote) {
 		p.video = t
 		p.mu.Unlock()
 	}
-	window := rtp.Window{}
+	window := rtp.Window{Wait: time.Second}
 	for {
 		_ = t.SetReadDeadline(time.Now().Add(20 * time.Millisecond)) // for what was sent again
 		packet, _, err := t.ReadRTP()
 		var waited net.Error
-		if errors.As(err, &waited) && waited.Timeout() {
-			continue
-		}
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				p.fault(err)
-			}
+		now, in := time.Now(), []rtp.Packet(nil)
+		switch {
+		case err == nil:
+			in = window.Push(packetOf(packet), now)
+		case errors.As(err, &waited) && waited.Timeout():
+		case errors.Is(err, io.EOF):
+			return
+		default:
+			p.fault(err)
 			return
 		}
-		for _, in := range window.Push(packetOf(packet), time.Now()) {
-			p.take(track, d, in)
+		for _, packet := range append(in, window.Expire(now)...) {
+			p.take(track, d, packet)
 		}
 		p.mu.Lock()
 		p.lost[t.Kind().String()] = d.Lost()
@@ -190,13 +192,30 @@ func (p *Player) Faults() []error {
 // LosePicture complains that a picture was lost.
 func (p *Player) LosePicture() {
 	p.t.Helper()
+	p.say(&rtcp.PictureLossIndication{MediaSSRC: p.pictures()})
+}
+
+// Report tells how many of the pictures' packets were to come so far, and how many of them were lost, beside what pion tells (see
+// [Options.NoReports]).
+func (p *Player) Report(sent, lost uint32) {
+	p.t.Helper()
+	p.say(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: p.pictures(), LastSequenceNumber: sent, TotalLost: lost}}})
+}
+
+// pictures gives the source of the pictures.
+func (p *Player) pictures() uint32 {
+	p.t.Helper()
 	p.mu.Lock()
-	video := p.video
-	p.mu.Unlock()
-	if video == nil {
+	defer p.mu.Unlock()
+	if p.video == nil {
 		p.t.Fatal("no picture has come yet")
 	}
-	if err := p.PC.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(video.SSRC())}}); err != nil {
+	return uint32(p.video.SSRC())
+}
+
+func (p *Player) say(word rtcp.Packet) {
+	p.t.Helper()
+	if err := p.PC.WriteRTCP([]rtcp.Packet{word}); err != nil {
 		p.t.Error(err)
 	}
 }
