@@ -29,7 +29,10 @@ func TestJoinAtTheNewestKeyFrame(t *testing.T) {
 	}
 	r.write(video, 2000, false, r.picture(false, 100))
 	r.write(sound, 2000, false, opus(99))
-	r.until("the newest", func() bool { return len(v.Frames("video")) == 11 && len(v.Frames("audio")) > 0 })
+	r.until("the newest", func() bool {
+		sounds := v.Frames("audio")
+		return len(v.Frames("video")) == 11 && len(sounds) > 0 && sounds[len(sounds)-1].Data[1] == 99
+	})
 	if sounds := v.Frames("audio"); len(sounds) > 2 || sounds[len(sounds)-1].Data[1] != 99 {
 		t.Errorf("%d sounds came", len(sounds))
 	}
