@@ -93,7 +93,7 @@ func (s *showcase) feedsOf(stream *relay.Stream, variants []*relay.Stream) []Fee
 		list = append(list, FeedStatus{
 			Protocol: key.over.String(), Partner: key.partner,
 			Readers: n.Readers, Bytes: n.Bytes, Frames: n.Frames, LagSeconds: n.Lag.Seconds(),
-			Skipped:  map[string]uint64{"late": n.SkippedLate, "gone": n.SkippedGone, "unsent": n.Unsent},
+			Skipped:  map[string]uint64{"late": n.SkippedLate, "gone": n.SkippedGone, "unsent": n.Unsent, "withheld": n.Withheld},
 			Overlays: carriedOf(carriages[key.over], &counts.carried),
 		})
 	}

@@ -45,6 +45,7 @@ type ViewersStatus struct {
 	Late      uint64 `json:"late_packets" doc:"that viewers missed, and that were not kept any more"`
 	Pictures  uint64 `json:"lost_pictures" doc:"complaints of viewers: PLI and FIR"`
 	KeyFrames uint64 `json:"key_frame_requests" doc:"that were handed to the publisher"`
+	Skips     uint64 `json:"skips" doc:"times that pictures rested up to a key frame, since a viewer's network did not carry them"`
 
 	Trip     Spread `json:"trip_seconds" doc:"there and back"`
 	Loss     Spread `json:"loss" doc:"of packets, 0 to 1"`
@@ -75,7 +76,7 @@ func (c *Controller) peersOf(stream string) *PeersStatus {
 			spread := func(s outputs.Spread) Spread { return Spread{s.Mean(), s.Most} }
 			st.Viewers = &ViewersStatus{
 				Opening: n.Opening, Connected: n.Connected, Joined: n.Joined, Failed: n.Failed, Asked: n.Asked, Late: n.Late, Pictures: n.Pictures,
-				KeyFrames: n.KeyFrames, Trip: spread(n.RTT), Loss: spread(n.Loss), Jitter: spread(n.Jitter), Estimate: spread(n.Estimate),
+				KeyFrames: n.KeyFrames, Skips: n.Skips, Trip: spread(n.RTT), Loss: spread(n.Loss), Jitter: spread(n.Jitter), Estimate: spread(n.Estimate),
 			}
 		}
 	}

@@ -20,11 +20,15 @@ func TestPeersOf(t *testing.T) {
 	received.Delay(40 * time.Millisecond)
 	var one, two, three outputs.Viewed
 	one.Connect()
-	one.Report(100*time.Millisecond, 0.25, 10*time.Millisecond)
+	one.Return(100 * time.Millisecond)
+	one.Shake(10 * time.Millisecond)
+	one.Lose(0.25)
+	one.Skip()
 	one.Ask(true)
 	one.Ask(false)
 	two.Connect()
-	two.Report(-1, 0.75, 30*time.Millisecond) // the round trip is not known yet
+	two.Shake(30 * time.Millisecond) // the round trip is not known yet
+	two.Lose(0.75)
 	two.Estimate(8e6)
 	two.LosePicture()
 	two.WishKey()
@@ -46,7 +50,7 @@ func TestPeersOf(t *testing.T) {
 	want := &PeersStatus{
 		Publishers: &PublishersStatus{Connected: 1, Joined: 2, Packets: 200, Lost: 4, Asked: 10, Repaired: 6, KeyFrames: 2, TripSeconds: 0.05, DelaySeconds: 0.04, JitterSeconds: 0.004, ApartSeconds: -0.001},
 		Viewers: &ViewersStatus{
-			Opening: 1, Connected: 2, Joined: 2, Failed: 1, Asked: 1, Late: 1, Pictures: 1, KeyFrames: 1,
+			Opening: 1, Connected: 2, Joined: 2, Failed: 1, Asked: 1, Late: 1, Pictures: 1, KeyFrames: 1, Skips: 1,
 			Trip: Spread{0.1, 0.1}, Loss: Spread{0.5, 0.75}, Jitter: Spread{0.02, 0.03}, Estimate: Spread{8e6, 8e6},
 		},
 	}

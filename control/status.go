@@ -102,7 +102,7 @@ type FeedStatus struct {
 	Readers    int               `json:"readers" doc:"connections that are open"`
 	Bytes      uint64            `json:"bytes" doc:"media bytes handed over"`
 	Frames     uint64            `json:"frames"`
-	Skipped    map[string]uint64 `json:"skipped" doc:"frames not sent, by reason; unsent: over UDP, not whole"`
+	Skipped    map[string]uint64 `json:"skipped" doc:"frames not sent, by reason; unsent: over UDP, not whole; withheld: pictures up to a key frame, since too much is lost on the way"`
 	LagSeconds float64           `json:"lag_seconds" doc:"of the reader that is latest"`
 	Overlays   CarriedStatus     `json:"overlays"`
 }

@@ -22,6 +22,7 @@ type Viewing struct {
 	Late      uint64 // packets that were missed and not there any more
 	Pictures  uint64 // complaints that a picture was lost: PLI and FIR
 	KeyFrames uint64 // wishes that were handed to the publisher
+	Skips     uint64 // rests of pictures up to a key frame, of viewers who could not keep up
 
 	RTT      Spread // seconds
 	Loss     Spread // of packets, 0 to 1
@@ -63,6 +64,7 @@ func (v *Viewing) Add(other Viewing) {
 	v.Late += other.Late
 	v.Pictures += other.Pictures
 	v.KeyFrames += other.KeyFrames
+	v.Skips += other.Skips
 	v.RTT.add(other.RTT)
 	v.Loss.add(other.Loss)
 	v.Jitter.add(other.Jitter)
@@ -73,6 +75,7 @@ func (v *Viewing) Add(other Viewing) {
 func (v Viewing) Past() Viewing {
 	return Viewing{
 		Joined: v.Joined, Failed: v.Failed + uint64(v.Opening), Asked: v.Asked, Late: v.Late, Pictures: v.Pictures, KeyFrames: v.KeyFrames,
+		Skips: v.Skips,
 	}
 }
 
@@ -107,17 +110,23 @@ func (v *Viewed) LosePicture() { v.count(func(n *Viewing) { n.Pictures++ }) }
 // WishKey counts a wish for a key frame that was handed to the publisher.
 func (v *Viewed) WishKey() { v.count(func(n *Viewing) { n.KeyFrames++ }) }
 
+// Skip counts a rest of the pictures up to a key frame.
+func (v *Viewed) Skip() { v.count(func(n *Viewing) { n.Skips++ }) }
+
 // Estimate notes what the viewer thinks that the way to her carries, in bits a second.
 func (v *Viewed) Estimate(bits float64) { v.count(func(n *Viewing) { n.Estimate = one(bits) }) }
 
-// Report notes what the viewer's report says of the pictures, or of the sound where there are none. A round trip below 0 is not known.
-func (v *Viewed) Report(rtt time.Duration, loss float64, jitter time.Duration) {
-	v.count(func(n *Viewing) {
-		if rtt >= 0 {
-			n.RTT = one(rtt.Seconds())
-		}
-		n.Loss, n.Jitter = one(loss), one(jitter.Seconds())
-	})
+// Lose notes what share of the pictures' packets was lost lately, or of the sound's where there are none.
+func (v *Viewed) Lose(loss float64) { v.count(func(n *Viewing) { n.Loss = one(loss) }) }
+
+// Return notes a time there and back.
+func (v *Viewed) Return(trip time.Duration) {
+	v.count(func(n *Viewing) { n.RTT = one(trip.Seconds()) })
+}
+
+// Shake notes the jitter of the pictures, or of the sound where there are none.
+func (v *Viewed) Shake(jitter time.Duration) {
+	v.count(func(n *Viewing) { n.Jitter = one(jitter.Seconds()) })
 }
 
 func (v *Viewed) count(how func(n *Viewing)) {

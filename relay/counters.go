@@ -3,7 +3,7 @@ package relay
 import "time"
 
 // Counters are what the readers of one output did, over all sessions and connections of a stream. Outputs count nothing
-// themselves; one that may lose what it sends tells its reader ([Reader.Unsent]).
+// themselves; one that may lose what it sends tells its reader ([Reader.Unsent], [Reader.Withheld]).
 type Counters struct {
 	Frames      uint64        // handed over
 	Bytes       uint64        // of frame data, handed over
@@ -12,6 +12,7 @@ type Counters struct {
 	SkippedLate uint64        // of Skipped, those of jumps of a reader over its bound of lag
 	SkippedGone uint64        // of Skipped, those of jumps of a reader whose position had left the window
 	Unsent      uint64        // of Frames, those that the output could not send whole
+	Withheld    uint64        // of Frames, those that the output left out, since the way to its peer loses too much
 	Readers     int           // that are open now
 	Lag         time.Duration // of the one among them that is latest; 0 where there is none
 }
@@ -25,6 +26,7 @@ func (c *Counters) Add(other Counters) {
 	c.SkippedLate += other.SkippedLate
 	c.SkippedGone += other.SkippedGone
 	c.Unsent += other.Unsent
+	c.Withheld += other.Withheld
 	c.Readers += other.Readers
 	c.Lag = max(c.Lag, other.Lag)
 }

@@ -144,6 +144,13 @@ func (r *Reader) Unsent(frames int) {
 	r.tally.Unsent += uint64(frames)
 }
 
+// Withheld counts frames that were handed over, and that the output left out up to a key frame, since the way to its peer loses too much.
+func (r *Reader) Withheld(frames int) {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	r.tally.Withheld += uint64(frames)
+}
+
 // Session is the number of the session that the reader reads; 0 before that begins.
 func (r *Reader) Session() uint64 {
 	r.stream.mu.Lock()

@@ -128,7 +128,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 		feedReaders, feedBytes, feedFrames, feedSkipped, feedLag, feedRefused,
 		hlsSegments, hlsParts, hlsSegmentSeconds, hlsPartSeconds, hlsTarget, hlsPartTarget, hlsAge, hlsWindow, hlsMemory, hlsDisk, hlsHeld, hlsRequests,
 		peerCount, peerJoined, peerFailed, peerKeyFrames, peerTrip, peerJitter,
-		whipPackets, whipAsked, whipLost, whipRepaired, whipDelay, whipApart, whepResent, whepLate, whepPictures, whepLoss, whepEstimate,
+		whipPackets, whipAsked, whipLost, whipRepaired, whipDelay, whipApart, whepResent, whepLate, whepPictures, whepSkips, whepLoss, whepEstimate,
 		bridgeProcesses, bridgeStarts, bridgeRestarts, bridgeCPU, bridgeDelay, bridgeLate,
 		hlsDropped, hlsRanges, hlsUnwritten,
 		carriedStates, carriedRepeats, carriedBytes, carriedReduced, carriedSequence,

@@ -5,8 +5,10 @@ import (
 	"sync"
 )
 
-// mostConnections bounds the TCP connections, those of strangers among them, who are sent away after firstPacket.
-const mostConnections = 2048
+const (
+	mostConnections = 2048      // over TCP, those of strangers among them, who are sent away after firstPacket
+	mostUnsent      = 128 << 10 // bytes that the kernel keeps for a connection, by its own count: a write soon waits, and who writes knows
+)
 
 // bounded is a listener that closes what comes while too many connections are open.
 type bounded struct {
@@ -25,6 +27,9 @@ func (b *bounded) Accept() (net.Conn, error) {
 		}
 		select {
 		case b.places <- struct{}{}:
+			if c, is := nc.(*net.TCPConn); is {
+				_ = c.SetWriteBuffer(mostUnsent)
+			}
 			return &placed{Conn: nc, leave: sync.OnceFunc(func() { <-b.places })}, nil
 		default:
 			_ = nc.Close()

@@ -17,9 +17,12 @@ import (
 )
 
 const (
-	mostReport  = 1500                  // bytes of a packet with reports
-	mostResends = 8                     // of one packet
-	resendApart = 10 * time.Millisecond // the least between two
+	mostReport   = 1500                   // bytes of a packet with reports
+	lossEach     = 900 * time.Millisecond // the least from which a share of losses is told: players report each second, and with each NACK
+	mostResends  = 8                      // of one packet
+	resendApart  = 10 * time.Millisecond  // the least between two, or the time there and back,
+	resendLonger = 100 * time.Millisecond // up to this
+	mostSpare    = 512                    // packets that may be sent again at once; half as many as are sent first, else
 )
 
 // lane is one track on its way to one viewer. It is a track of pion's too, which calls Bind when the offer is settled. The sender's
@@ -29,6 +32,8 @@ type lane struct {
 	codec  media.Codec
 	clock  rtp.Clock
 	counts *outputs.Viewed
+	leads  bool    // what reports say of it is counted: of pictures, or of sound where there are none
+	strain *strain // of pictures; nil: the track is sent whatever is lost
 	sender *webrtc.RTPSender
 
 	writer  webrtc.TrackLocalWriter // from Bind on
@@ -39,10 +44,13 @@ type lane struct {
 
 	mu      sync.Mutex
 	sent    []sent // the last packets, by sequence number modulo its length
+	spare   int    // halves of packets that may be sent again
+	apart   time.Duration
 	packets uint32
 	octets  uint32
-	told    [8]told // the last reports
-	reports int
+	told    tales
+
+	heard heard // the report up to which losses are counted; the listener's
 }
 
 // outlet is what one goroutine sends with.
@@ -64,10 +72,38 @@ type sent struct {
 	at        time.Time // of the last one
 }
 
+// heard is what a report of the viewer's says of all packets so far.
+type heard struct {
+	at      time.Time // zero: there was none
+	highest uint32    // sequence number, with the turns in front
+	lost    uint32    // 24 bits with a sign
+}
+
 // told is a sender report that went out.
 type told struct {
 	middle uint32 // of its NTP time, by which the viewer names it
 	at     time.Time
+}
+
+// tales are the last sender reports.
+type tales struct {
+	last  [8]told
+	count int
+}
+
+func (t *tales) tell(ntp uint64, now time.Time) {
+	t.last[t.count%len(t.last)] = told{uint32(ntp >> 16), now}
+	t.count++
+}
+
+// trip gives the time there and back by a viewer's report, which names one of ours; false where that is not known.
+func (t *tales) trip(r rtcp.ReceptionReport, now time.Time) (time.Duration, bool) {
+	for _, told := range t.last {
+		if !told.at.IsZero() && told.middle == r.LastSenderReport {
+			return max(0, now.Sub(told.at)-time.Duration(r.Delay)*time.Second/(1<<16)), true
+		}
+	}
+	return 0, false
 }
 
 // Bind is called by pion.
@@ -132,6 +168,7 @@ func (l *lane) remember(s sent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent[int(s.sequence)%len(l.sent)] = s
+	l.spare = min(l.spare+1, 2*mostSpare)
 	l.packets++
 	l.octets += uint32(s.payload.Len())
 }
@@ -159,8 +196,7 @@ func (l *lane) report(at media.Time, wall time.Time) []rtcp.Packet {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ntp := rtp.NTP(wall)
-	l.told[l.reports%len(l.told)] = told{uint32(ntp >> 16), time.Now()}
-	l.reports++
+	l.told.tell(ntp, time.Now())
 	return []rtcp.Packet{
 		&rtcp.SenderReport{SSRC: l.ssrc, NTPTime: ntp, RTPTime: l.clock.Timestamp(at), PacketCount: l.packets, OctetCount: l.octets},
 		rtcp.NewCNAMESourceDescription(l.ssrc, "simulcart"),
@@ -199,12 +235,10 @@ func (l *lane) hear(p rtcp.Packet, wantKey func()) {
 		}
 	case *rtcp.PictureLossIndication:
 		if p.MediaSSRC == l.ssrc {
-			l.counts.LosePicture()
-			wantKey()
+			l.losePicture(wantKey)
 		}
 	case *rtcp.FullIntraRequest:
-		l.counts.LosePicture()
-		wantKey()
+		l.losePicture(wantKey)
 	case *rtcp.ReceiverEstimatedMaximumBitrate:
 		l.counts.Estimate(float64(p.Bitrate))
 	case *rtcp.ReceiverReport:
@@ -214,21 +248,64 @@ func (l *lane) hear(p rtcp.Packet, wantKey func()) {
 	}
 }
 
+// losePicture takes the word that a picture is lost.
+func (l *lane) losePicture(wantKey func()) {
+	l.counts.LosePicture()
+	if l.strain == nil || l.strain.complain(time.Now()) {
+		wantKey()
+	}
+}
+
 // judge takes a receiver report of the track (RFC 3550 §6.4.1). Reports bear the wall time of the media, by which the viewer names them: the
 // round trip is counted on our own clock.
 func (l *lane) judge(r rtcp.ReceptionReport) {
-	if r.SSRC != l.ssrc {
+	if r.SSRC != l.ssrc || !l.leads {
 		return
 	}
-	rtt := time.Duration(-1) // not known
+	now := time.Now()
+	l.judgeLoss(r, now)
 	l.mu.Lock()
-	for _, t := range l.told {
-		if !t.at.IsZero() && t.middle == r.LastSenderReport {
-			rtt = max(0, time.Since(t.at)-time.Duration(r.Delay)*time.Second/(1<<16))
-		}
+	trip, known := l.told.trip(r, now)
+	if known {
+		l.apart = min(trip, resendLonger)
 	}
 	l.mu.Unlock()
-	l.counts.Report(rtt, float64(r.FractionLost)/256, time.Duration(r.Jitter)*time.Second/time.Duration(l.clock.Rate))
+	if known {
+		l.counts.Return(trip)
+	}
+	l.counts.Shake(time.Duration(r.Jitter) * time.Second / time.Duration(l.clock.Rate))
+}
+
+// judgeLoss counts what was lost since a second ago or more. Browsers send a report with each NACK: the share that it tells itself is of
+// the moment since the one before.
+func (l *lane) judgeLoss(r rtcp.ReceptionReport, now time.Time) {
+	before, next := l.heard, heard{now, r.LastSequenceNumber, r.TotalLost}
+	switch {
+	case before.at.IsZero():
+		l.heard = next
+		return
+	case now.Sub(before.at) < lossEach:
+		return
+	}
+	l.heard = next
+	loss := 0.0
+	if sent := int32(next.highest - before.highest); sent > 0 {
+		lost := int32((next.lost-before.lost)<<8) >> 8
+		loss = min(1, max(0, float64(lost)/float64(sent)))
+	}
+	l.counts.Lose(loss)
+	if l.strain != nil {
+		l.strain.report(loss, before.at, now)
+	}
+}
+
+// forget takes what was sent as not worth sending again.
+func (l *lane) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.sent {
+		l.sent[i].count = mostResends
+	}
 }
 
 // resend sends a packet again.
@@ -257,9 +334,10 @@ func (l *lane) find(sequence uint16, now time.Time) (sent, bool) {
 	case !s.known || s.sequence != sequence:
 		l.counts.Ask(false)
 		return sent{}, false
-	case s.count >= mostResends || now.Sub(s.at) < resendApart:
-		return sent{}, false
+	case s.count >= mostResends || now.Sub(s.at) < max(resendApart, l.apart) || l.spare < 2:
+		return sent{}, false // what is lost for want of room is not mended by more
 	}
+	l.spare -= 2
 	s.count++
 	s.at = now
 	l.counts.Ask(true)

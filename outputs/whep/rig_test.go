@@ -58,7 +58,7 @@ type rig struct {
 	contract access.Contract
 	carried  outputs.Carried
 	url      string
-	udp      string // address of the media
+	udp, tcp string // addresses of the media
 	seq      byte
 	last     []byte // the newest picture
 }
@@ -90,7 +90,7 @@ func newRig(t *testing.T) *rig {
 		level = slog.LevelDebug
 	}
 	endpoint := &rtc.Endpoint{UDP: udp, TCP: tcp}
-	r.udp = udp.LocalAddr().String()
+	r.udp, r.tcp = udp.LocalAddr().String(), tcp.Addr().String()
 	r.server = &whep.Server{
 		Endpoint: endpoint, Registry: r.registry, Links: []string{"stun:stun.example.com:3478"},
 		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level})),

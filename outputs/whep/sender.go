@@ -3,6 +3,7 @@ package whep
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/simulcart/simulcart/media"
@@ -14,8 +15,14 @@ import (
 	"github.com/simulcart/simulcart/wire/sei"
 )
 
-// errCodec ends a viewer whose answer fits the stream no more.
-var errCodec = errors.New("the codec has changed: the viewer must ask for the stream anew")
+// Errors that end a viewer whose answer fits the stream no more: she must ask anew.
+var (
+	errCodec = errors.New("the codec has changed")
+	errOrder = errors.New("pictures are shown in another order than they are decoded in")
+)
+
+// never is before all times.
+const never = media.Time(math.MinInt64)
 
 const (
 	batchBytes  = 256 << 10
@@ -50,6 +57,9 @@ type sender struct {
 
 	after    media.Time // nothing up to here is sent: the viewer starts at the next key frame
 	waiting  bool       // for a key frame
+	skipping bool       // likewise, in the middle: she could not keep up
+	asked    bool       // for the key frame that ends the skipping
+	picture  media.Time // that of the newest picture that was sent
 	until    media.Time // what is sent up to here is a burst
 	sent     int        // packets
 	reported time.Time
@@ -61,7 +71,7 @@ func newSender(v *session) *sender {
 		shared: relay.Derive(v.stream, rtp.PacketsKey{Most: rtp.DatagramPayload}, (&rtp.Cutter{Most: rtp.DatagramPayload}).Cut),
 		copies: relay.Derive(v.stream, overlay.CopyKey{}, new(overlay.Reader).Read),
 	}
-	sn.base = v.server.base(v.name)
+	sn.base, sn.picture = v.server.base(v.name), never
 	return sn
 }
 
@@ -125,7 +135,7 @@ func (sn *sender) run(ctx context.Context) error {
 // add sends the frame that has the number seq in the stream.
 func (sn *sender) add(f *media.Frame, seq uint64) error {
 	if f.Track.Codec == media.Overlay {
-		sn.show(f, seq)
+		sn.tell(f, seq)
 		return nil
 	}
 	l := sn.lane(f.Track)
@@ -138,18 +148,50 @@ func (sn *sender) add(f *media.Frame, seq uint64) error {
 		return nil
 	case f.DTS < sn.until && l.codec.IsAudio(): // players catch up with pictures at once, with sound slowly
 		return nil
-	case sn.waiting && l.codec.IsVideo():
-		if !f.Key {
-			return nil
-		}
-		sn.waiting = false
+	case l.codec.IsVideo():
+		return sn.show(l, f, seq)
 	}
+	return sn.send(l, f, sn.shared.At(seq, f).Payloads)
+}
+
+// show sends a picture, unless the viewer waits for a key frame.
+func (sn *sender) show(l *lane, f *media.Frame, seq uint64) error {
+	if l.strain.breaks() {
+		sn.session.counts.Skip()
+		l.forget()
+		sn.skipping, sn.asked = true, false
+	}
+	if sn.skipping && !sn.resumes(l, f) {
+		sn.reader.Withheld(1)
+		return nil
+	}
+	if sn.waiting && !f.Key {
+		return nil
+	}
+	if f.PTS <= sn.picture {
+		return errOrder
+	}
+	sn.waiting, sn.skipping, sn.picture = false, false, f.PTS
 	shared := sn.shared.At(seq, f)
 	payloads := shared.Payloads
-	if sn.state != nil && f.Track.Codec.IsVideo() {
+	if sn.state != nil {
 		payloads = sn.carry(shared)
 	}
 	return sn.send(l, f, payloads)
+}
+
+// resumes says whether the pictures go on with this one, behind a rest.
+func (sn *sender) resumes(l *lane, f *media.Frame) bool {
+	switch {
+	case l.strain.rests(time.Now()):
+		return false
+	case f.Key:
+		return true
+	case !sn.asked:
+		sn.asked = true
+		sn.wishKey()
+	}
+	return false
 }
 
 // send sends a frame, not all at once where there is much of it.
@@ -181,8 +223,8 @@ func (sn *sender) lane(t *media.Track) *lane {
 	return nil
 }
 
-// show takes a copy of an overlay state.
-func (sn *sender) show(f *media.Frame, seq uint64) {
+// tell takes a copy of an overlay state.
+func (sn *sender) tell(f *media.Frame, seq uint64) {
 	c := sn.copies.At(seq, f)
 	if sn.state = c.By(sn.view); sn.state == nil {
 		sn.session.feed.Carried.Lose()

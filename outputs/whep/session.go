@@ -57,6 +57,7 @@ type session struct {
 	lanes    []*lane
 	channels atomic.Int32
 	board    *board
+	strain   strain
 	counts   outputs.Viewed
 }
 
@@ -100,6 +101,9 @@ func (v *session) negotiate(ctx context.Context, chosen map[int]choice) ([]byte,
 		var err error
 		if l.sender, err = v.peer.AddTrack(l); err != nil {
 			return nil, err
+		}
+		if l.leads = len(chosen) == 1 || l.codec.IsVideo(); l.codec.IsVideo() {
+			l.strain = &v.strain
 		}
 		v.lanes = append(v.lanes, l)
 	}
