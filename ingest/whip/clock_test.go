@@ -52,8 +52,8 @@ func TestClockGoesByReports(t *testing.T) {
 				c.time(sound, 0, after(0))
 			}
 			const epoch = 3_900_000_000_000 * ms
-			c.report(picture, 100*ms, epoch+100*ms)
-			c.report(sound, 100*ms, epoch+100*ms+tt.apart)
+			c.report(picture, 100*ms, epoch+100*ms, after(100))
+			c.report(sound, 100*ms, epoch+100*ms+tt.apart, after(100))
 			for at := int64(0); at <= 9000; at += 20 {
 				got := c.time(sound, media.Time(at)*ms, after(at)) - media.Time(at)*ms
 				if want, asked := tt.want[at]; asked && (got-want > ms/2 || want-got > ms/2) {
@@ -61,6 +61,31 @@ func TestClockGoesByReports(t *testing.T) {
 				}
 				if picture := c.time(picture, media.Time(at)*ms, after(at)); picture != media.Time(at)*ms {
 					t.Fatalf("pictures moved to %v", picture)
+				}
+			}
+		})
+	}
+}
+
+// OBS sends its sound when the next picture is there, and reports as if it had been made then: the earliest is true.
+func TestClockGoesByTheEarliest(t *testing.T) {
+	for name, reports := range map[string]bool{"reports": true, "arrival": false} {
+		t.Run(name, func(t *testing.T) {
+			c := &clock{}
+			waits := []int64{33, 27, 20, 13, 7, 0, 30, 24} // of sound, milliseconds
+			c.begin(picture, after(50))
+			c.begin(sound, after(50+waits[0]))
+			for at := int64(0); at <= 5000; at += 20 {
+				wait := waits[at/20%int64(len(waits))]
+				c.arrive(picture, media.Time(at)*ms, after(50+at))
+				c.arrive(sound, media.Time(at)*ms, after(50+at+wait))
+				if reports && at%960 == 0 { // each time the sound has waited as long
+					c.report(picture, media.Time(at)*ms, media.Time(10_000+at)*ms, after(50+at))
+					c.report(sound, media.Time(at)*ms, media.Time(10_000+at+wait)*ms, after(50+at+wait))
+				}
+				got := c.time(sound, media.Time(at)*ms, after(50+at+wait)) - c.time(picture, media.Time(at)*ms, after(50+at))
+				if at == 5000 && (got < -ms || got > 8*ms) {
+					t.Errorf("at last sound is moved by %v", got)
 				}
 			}
 		})

@@ -49,9 +49,9 @@ type lane struct {
 
 	begun  bool
 	line   rtp.Timeline
-	early  *rtcp.SenderReport // that came before the first packet
-	broken bool               // the next picture refers to one that is lost
-	number uint8              // of full intra requests
+	early  arrival // of a report that came before the first packet
+	broken bool    // the next picture refers to one that is lost
+	number uint8   // of full intra requests
 
 	jitter  time.Duration // RFC 3550 §6.4.1
 	transit media.Time

@@ -42,7 +42,8 @@ func TestPublisherIsRelayed(t *testing.T) {
 			}
 			for i, f := range sounds {
 				want := wrote[2*i+1]
-				if !bytes.Equal(f.Data, want.Data) || f.PTS-sounds[0].PTS != ms(int64(40*i)) {
+				off := f.PTS - sounds[0].PTS - ms(int64(40*i)) // it is moved by how it arrives, while there are no reports
+				if !bytes.Equal(f.Data, want.Data) || off > ms(20) || off < -ms(20) {
 					t.Errorf("sound %d: %x at %v, want %x at %v", i, f.Data, f.PTS, want.Data, want.PTS)
 				}
 			}

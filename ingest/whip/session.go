@@ -314,7 +314,7 @@ func (p *session) take(a arrival) error {
 		if l.begun {
 			p.heed(l, a)
 		} else {
-			l.early = a.report
+			l.early = a
 		}
 		return nil
 	}
@@ -322,13 +322,14 @@ func (p *session) take(a arrival) error {
 		p.begin(l, a)
 	}
 	l.measure(a)
+	p.clock.arrive(l.kind, l.line.Time(a.packet.Timestamp), a.at)
 	return p.give(l, l.window.Push(a.packet, a.at), a.at)
 }
 
 // heed learns from a sender report.
 func (p *session) heed(l *lane, a arrival) {
 	t, wall := l.line.Time(a.report.RTPTime), fromNTP(a.report.NTPTime)
-	p.clock.report(l.kind, t, wall)
+	p.clock.report(l.kind, t, wall, a.at)
 	if l.kind == picture {
 		p.way.report(t, wall, a.at)
 	}
@@ -352,8 +353,8 @@ func (p *session) begin(l *lane, a arrival) {
 	l.begun = true
 	l.line = rtp.Timeline{Rate: l.codec.Rate, Base: a.packet.Timestamp}
 	p.clock.begin(l.kind, a.at)
-	if r := l.early; r != nil {
-		p.clock.report(l.kind, l.line.Time(r.RTPTime), fromNTP(r.NTPTime))
+	if l.early.report != nil {
+		p.heed(l, l.early)
 	}
 }
 

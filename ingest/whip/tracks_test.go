@@ -172,10 +172,8 @@ func TestSenderReports(t *testing.T) {
 		p.Report(1, 0, at.Add(100*time.Millisecond)) // sound of its time 0 was made 100 ms later than the picture of that time
 		return apart() == -100*time.Millisecond
 	})
-	n := int64(0)
 	r.until("the sound to move", func() bool {
-		n += 20
-		p.Write(&media.Frame{Track: sound, PTS: ms(n), Data: opus(1)})
+		p.Write(&media.Frame{Track: sound, PTS: media.Time(time.Since(at)), Data: opus(1)}) // never before it is made
 		return apart() == -90*time.Millisecond
 	})
 }
