@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,8 @@ type Counted struct {
 	Per      int  // 0: 1; 1001 with a rate of 30000
 	BFrames  bool // three in a row, used as references too; else x264's ultrafast preset, without
 	Group    int  // pictures from one key frame to the next; 0: those of a second
+	Grain    int  // noise in the picture, so many shades of 256 each way, so that each needs several packets; at most 100
+	Beeps    bool // a beep of 50 ms with each picture at a whole second, and silence between; else a tone
 }
 
 // Second gives how many pictures there are in a second, rounded.
@@ -57,7 +60,7 @@ func (c Counted) Number(ticks int64) int {
 // File gives the file of the clip. It is made once, and kept beside those of [Media].
 func (c Counted) File(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(mediaDir(t), fmt.Sprintf("counted-%d-from-%d-%d-%d-b%v-g%d.flv", c.Pictures, c.From, c.Rate, max(c.Per, 1), c.BFrames, c.group()))
+	path := c.path(t, "flv")
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
@@ -73,8 +76,15 @@ func (c Counted) File(t testing.TB) string {
 		t.Fatalf("encode counted pictures: %v", err)
 	}
 	w := bufio.NewWriterSize(in, 1<<20)
+	noise := rand.New(rand.NewPCG(1, uint64(c.Grain)))
 	for n := range c.Pictures {
-		_, _ = w.Write(paint(uint32(c.From + n))) // an ffmpeg that is gone says why below
+		picture := paint(uint32(c.From + n))
+		for i := range picture {
+			if c.Grain > 0 {
+				picture[i] = byte(max(0, min(255, int(picture[i])+noise.IntN(2*c.Grain)-c.Grain)))
+			}
+		}
+		_, _ = w.Write(picture) // an ffmpeg that is gone says why below
 	}
 	_ = w.Flush()
 	_ = in.Close()
@@ -94,12 +104,38 @@ func (c Counted) group() int {
 	return c.Second()
 }
 
+// path gives where the clip is kept, in a container.
+func (c Counted) path(t testing.TB, ending string) string {
+	t.Helper()
+	return filepath.Join(mediaDir(t), fmt.Sprintf("counted-%d-from-%d-%d-%d-b%v-g%d-n%d-s%v.%s",
+		c.Pictures, c.From, c.Rate, max(c.Per, 1), c.BFrames, c.group(), c.Grain, c.Beeps, ending))
+}
+
+// Opus gives a file of the clip in Matroska, with Opus as sound: what publishers over WebRTC send.
+func (c Counted) Opus(t testing.TB) string {
+	t.Helper()
+	path := c.path(t, "mkv")
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	next := fmt.Sprintf("%s.%d.mkv", path, os.Getpid())
+	FFmpeg(t, "-y", "-i", c.File(t), "-c:v", "copy", "-c:a", "libopus", "-b:a", "96k", next).succeed(t, encodePatience)
+	if err := os.Rename(next, path); err != nil {
+		t.Fatalf("keep counted pictures: %v", err)
+	}
+	return path
+}
+
 func (c Counted) encoding(out string) []string {
 	rate := fmt.Sprintf("%d/%d", c.Rate, max(c.Per, 1))
 	group := strconv.Itoa(c.group())
+	sound := "sine=frequency=440:sample_rate=48000"
+	if c.Beeps {
+		sound = "aevalsrc='0.5*lt(mod(t,1),0.05)*sin(2*PI*1000*t)':s=48000"
+	}
 	args := []string{
 		"-y", "-nostdin", "-v", "error", "-f", "rawvideo", "-pix_fmt", "gray", "-s", fmt.Sprintf("%dx%d", countedWidth, countedHeight), "-r", rate, "-i", "pipe:0",
-		"-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000",
+		"-f", "lavfi", "-i", sound,
 		"-shortest", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "20", "-g", group, "-keyint_min", group, "-sc_threshold", "0",
 	}
 	if c.BFrames {
