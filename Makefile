@@ -16,8 +16,8 @@ VULN    := $(TOOLS)/govulncheck-$(VULN_VERSION)
 RUN_PACKAGES  := ffmpeg
 TEST_PACKAGES := $(RUN_PACKAGES) gcc libc6-dev iproute2 nginx libnginx-mod-rtmp libnginx-mod-stream rtmpdump prometheus \
 	nodejs gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-	gstreamer1.0-libav obs-studio obs-plugins libgl1-mesa-dri libegl1 xvfb chromium $(if $(shell command -v npm),,npm) \
-	mpv vlc-bin vlc-plugin-base
+	gstreamer1.0-libav gstreamer1.0-nice python3-gi gir1.2-gst-plugins-bad-1.0 \
+	obs-studio obs-plugins libgl1-mesa-dri libegl1 xvfb chromium $(if $(shell command -v npm),,npm) mpv vlc-bin vlc-plugin-base
 
 # Platforms that must build without cgo.
 PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -32,7 +32,7 @@ FUZZTIME := 3s
 PARTS := harness demo relay obs publishers players codecs clock longsession reconnect takeover isolation delay retry \
 	badinput secrets reload drain metrics skew skewfaults overlaydelay overlayinput spoofedoverlays partners rtsp bridges \
 	hls hlsstart hlsrules hlsreconnect hlsskew hlsrendered hlsdelay feeddelay hlsfaults hlsdisk hlssecure readers tokens \
-	revoked whep whip whepnarrow whepviewers whiprelay whiptakeover encoderdelay
+	revoked whep whip whepnarrow whepviewers whiprelay whiptakeover encoderdelay webrtcpeers webrtcpion
 PART  ?= $(PARTS)
 $(foreach p,$(PART),$(if $(filter $p,$(PARTS)),,$(error no part $p; the parts are: $(PARTS))))
 

@@ -15,6 +15,8 @@ func debianPackage(what string) string {
 		return "ffmpeg"
 	case "gst-launch-1.0":
 		return "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad"
+	case "/usr/bin/python3":
+		return "python3-gi gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice"
 	case "promtool":
 		return "prometheus"
 	case "obs":
