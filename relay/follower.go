@@ -53,7 +53,7 @@ type Follower struct {
 // Follow makes a follower for the output of that name; see [Stream.Subscribe], which also says where it starts. The caller closes it. With
 // a nil choose it is a reader of the stream.
 func (s *Stream) Follow(output string, maxLag time.Duration, choose Choose) *Follower {
-	f := &Follower{base: s, choose: choose, output: output, maxLag: maxLag, linked: true, fed: time.Now()}
+	f := &Follower{base: s, choose: choose, output: output, maxLag: maxLag, linked: true, floor: never, fed: time.Now()}
 	f.now = s.Subscribe(output, maxLag)
 	f.session = f.now.session
 	if to := f.want(nil); to != s {
@@ -131,7 +131,7 @@ func (f *Follower) look() error {
 	if !begun && f.over() {
 		return ErrEnded
 	}
-	if to := f.want(nil); !begun && to != f.now.stream {
+	if to := f.want(nil); to != f.now.stream && (!begun || time.Since(f.fed) > paused) {
 		f.change(to)
 	}
 	if at := f.base.Snapshot(); time.Since(at.LastWrite) > paused {
@@ -170,24 +170,28 @@ func (f *Follower) Lacks() (lacking []*media.Track) {
 		if f.last[c] != nil {
 			came = max(came, f.last[c].DTS)
 		}
-		if f.newest(t)-came > lackAfter {
+		if f.brings(t, came+lackAfter) {
 			lacking = append(lacking, t)
 		}
 	}
 	return lacking
 }
 
-// newest gives the decode time of the newest frame of a track in the base's window.
-func (f *Follower) newest(t *media.Track) media.Time {
+// brings says whether the base has frames of a track that are newer.
+func (f *Follower) brings(t *media.Track, than media.Time) bool {
 	f.base.mu.Lock()
 	defer f.base.mu.Unlock()
 	w := &f.session.window
 	for seq := w.entries.tail; seq > w.entries.head; seq-- {
-		if g := w.frame(seq - 1); g.Track == t {
-			return g.DTS
+		g := w.frame(seq - 1)
+		if g.DTS <= than {
+			return false
+		}
+		if g.Track == t {
+			return true
 		}
 	}
-	return never
+	return false
 }
 
 // never is before all times.

@@ -138,8 +138,8 @@ func TestFollowSound(t *testing.T) {
 
 	k4, a4 := at(video, 4, true), at(later, 4, false)
 	in, _ = tr.base.Publish([]*media.Track{video, later})
-	v5, a5 := at(video, 5, false), at(later, 5, false)
-	tr.write(in, k4, a4, v5, a5)
+	v5, a5, k6 := at(video, 5, false), at(later, 5, false), at(video, 6, true)
+	tr.write(in, k4, a4, v5, a5, k6)
 	m4 := at(fromOpus, 35, false)
 	m4.DTS, m4.PTS = 35*pace/10, 35*pace/10
 	tr.write(out, m4, k4)
@@ -150,14 +150,14 @@ func TestFollowSound(t *testing.T) {
 	if err != nil || !slices.Equal(fs, []*media.Frame{a4}) || tr.f.Stream() != tr.made {
 		t.Errorf("got %s, %v", namesOf(fs), err)
 	}
-	tr.want(tr.base, v5, a5) // at the very picture, though the base has it in the middle of a group
+	tr.want(tr.base, v5, a5, k6) // at the very picture, though the base has it in the middle of a group
 	tr.in = in
 	in.End()
 	if _, _, err := tr.f.Next(t.Context(), nil, 1<<20); !errors.Is(err, ErrEnded) {
 		t.Errorf("got %v, want the end", err)
 	}
-	if n := tr.base.Counters("out"); n.Frames != 7 || n.Bytes != 7 || n.Skipped != 0 {
-		t.Errorf("counted %+v, want the 7 frames that were handed over", n)
+	if n := tr.base.Counters("out"); n.Frames != 8 || n.Bytes != 8 || n.Skipped != 0 {
+		t.Errorf("counted %+v, want the 8 frames that were handed over", n)
 	}
 	if n := tr.made.Counters("out"); n.Frames != 6 || n.Bytes != 6 {
 		t.Errorf("counted %+v in the rendition, want 6 frames", n)
@@ -179,6 +179,56 @@ func TestFollowPictures(t *testing.T) {
 	tr.want(tr.made, a1, o1, o2, m2, o3, m3)
 	if tr.f.Origin() != 0 || tr.made.Origin() != 0 {
 		t.Errorf("origin %v, of the rendition %v", tr.f.Origin(), tr.made.Origin())
+	}
+}
+
+// A rendition that others read already is read from the first group that is new; nothing older than what was handed over follows, of no
+// track.
+func TestFollowIntoWindow(t *testing.T) {
+	tr := newTrial(t, video, audio)
+	k0, a1, v2 := at(video, 0, true), at(audio, 1, false), at(video, 2, false)
+	tr.write(tr.in, k0, a1, v2)
+	tr.want(tr.base, k0, a1, v2)
+	in, _ := tr.base.Publish([]*media.Track{vp8, opus})
+	tr.write(in, at(vp8, 3, true))
+	out := tr.rendition(fromVP8, fromOpus)
+	m3, s3, m4 := at(fromVP8, 3, true), at(fromOpus, 3, false), at(fromVP8, 4, true)
+	tr.write(out, at(fromVP8, 1, true), at(fromOpus, 2, false), m3, s3, m4)
+	tr.want(tr.made, m3, s3, m4)
+
+	tr = newTrial(t, video, audio)
+	tr.write(tr.in, k0, v2)
+	tr.want(tr.base, k0, v2)
+	in, _ = tr.base.Publish([]*media.Track{video, opus})
+	tr.write(in, at(opus, 2, false))
+	tr.want(nil)
+	out = tr.rendition(video, fromOpus)
+	tr.write(out, k0, at(fromOpus, 1, false), v2, s3)
+	tr.want(tr.made, s3)
+}
+
+// Back in the base, the rest of the session is read, though the next one has begun.
+func TestFollowBackIntoEndedSession(t *testing.T) {
+	tr := newTrial(t, video, opus)
+	tr.write(tr.in, at(video, 0, true))
+	out := tr.rendition(video, fromOpus)
+	in, _ := tr.base.Publish([]*media.Track{video, audio})
+	k1, a1, v2 := at(video, 1, true), at(audio, 1, false), at(video, 2, false)
+	tr.write(in, k1, a1, v2)
+	tr.write(out, k1, a1)
+	in.End()
+	in, _ = tr.base.Publish([]*media.Track{video, audio})
+	tr.write(in, at(video, 9, true))
+	fs, _, err := tr.f.Next(t.Context(), nil, 1<<20)
+	if err != nil || !slices.Equal(fs, []*media.Frame{k1, a1}) {
+		t.Errorf("got %s, %v", namesOf(fs), err)
+	}
+	fs, _, err = tr.f.Next(t.Context(), nil, 1<<20)
+	if err != nil || !slices.Equal(fs, []*media.Frame{v2}) {
+		t.Errorf("got %s, %v", namesOf(fs), err)
+	}
+	if _, _, err = tr.f.Next(t.Context(), nil, 1<<20); !errors.Is(err, ErrEnded) {
+		t.Errorf("got %v, want the end", err)
 	}
 }
 
@@ -249,7 +299,7 @@ func TestFollowLostRendition(t *testing.T) {
 		tr.want(nil)
 		out = tr.rendition(video, fromOpus)
 		k1 := at(video, 1, true)
-		tr.write(out, k0, k1)
+		tr.write(out, at(video, 1, false), k1) // the first one follows a picture that is not there
 		tr.want(tr.made, k1)
 		tr.in.End()
 		tr.want(nil)
