@@ -61,12 +61,13 @@ func (p *passage) answer(t media.Time, asked time.Time) {
 	}
 }
 
-// trip is the way there and back; false where it is not known. A request waits for the next picture, half of an interval on average.
+// trip is the way there and back; false where it is not known. A request waits for the next picture, up to an interval, and longer where the
+// publisher is busy: so the soonest quarter of the answers counts, which waited up to a quarter of that.
 func (p *passage) trip() (time.Duration, bool) {
 	if p.answers.n < fewAnswers {
 		return 0, false
 	}
-	return max(0, p.answers.middle()-p.interval/2).Duration(), true
+	return max(0, p.answers.soonest()-p.interval/4).Duration(), true
 }
 
 // delay is how long a picture takes to the stream, by the way there and back where that is known; false where it is not known, or cannot be.
@@ -106,8 +107,8 @@ func (r *recent) kept() []media.Time { return r.values[:min(r.n, len(r.values))]
 // least gives the lowest value; there must be one.
 func (r *recent) least() media.Time { return slices.Min(r.kept()) }
 
-// middle gives the median; there must be a value.
-func (r *recent) middle() media.Time {
+// soonest gives the lower quartile; there must be a value.
+func (r *recent) soonest() media.Time {
 	sorted := slices.Sorted(slices.Values(r.kept()))
-	return sorted[len(sorted)/2]
+	return sorted[len(sorted)/4]
 }
