@@ -4,6 +4,7 @@ package accept_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,39 +30,72 @@ func TestHLSSkew(t *testing.T) {
 	}
 }
 
-// skewEverywhere publishes a clip to outputs of all protocols and changes what is shown while it runs.
+// skewEverywhere publishes a clip to outputs of all protocols but WHEP, and changes what is shown while it runs.
 func skewEverywhere(t *testing.T, name string, clip mediatest.Counted, changes int) {
-	r := mediatest.NewReceiver(t)
-	s := stream{id: "maria", public: true, destinations: []destination{{name: "own", url: "rtmp://" + r.Addr + "/live", key: "maria", more: "overlays: sei+amf"}}}
-	token, addr := key("tsl"), mediatest.FreeAddrs(t, 1)[0]
-	g := &gateway{tokens: true, partners: fmt.Sprintf("rtsp: {listen: %q}\nhls: {segment: 2s, part: 200ms, window: 30s}\n"+
-		"partners:\n  tsl: {token: %q, streams: [maria], protocols: [rtsp, hls], view: {currency: EUR, hide: [stock], link: {utm_source: tsl}}}\n", addr, token)}
-	g.start(t, s)
-	g.stock(t, s)
-	p := mediatest.Publish(t, clip.File(t), g.publishURL(s))
-	g.awaitLive(t, s)
-	g.show(t, s, `{"action":"show","product":"red","style":"e0"}`) // so that players find onTextData when they probe
-	dump := filepath.Join(t.TempDir(), "ffmpeg.flv")
-	player := mediatest.FFmpeg(t, "-rtmp_live", "live", "-i", g.playURL(s), "-map", "0", "-c", "copy", "-f", "flv", dump)
-	own := pull(t, addr, "rtsp://tsl:"+token+"@"+addr+"/maria")
-	neutral, partner := follower(t, g.hlsURL(s, ""), 0), follower(t, g.hlsURL(s, token), 0)
-	time.Sleep(time.Second)
+	e := newEverywhere(t, "")
+	p := mediatest.Publish(t, clip.File(t), e.publishURL(e.s))
+	e.pull(t)
 	from := source{Counted: clip}
-	wishes := g.learn(t, s, g.wish(t, s, from, 1, changes, clip.Pictures-3*clip.Second()))
+	wishes := e.learn(t, e.s, e.wish(t, e.s, from, 1, changes, clip.Pictures-3*clip.Second()))
 	if code := p.Wait(t, time.Minute); code != 0 {
 		t.Errorf("publisher: exit %d", code)
 	}
-	player.Wait(t, patience)
+	e.check(t, name, wishes, nil)
+}
+
+// everywhere is a stream that is pushed, played and pulled over all protocols but WHEP.
+type everywhere struct {
+	*gateway
+	s        stream
+	receiver *mediatest.Receiver
+
+	token, rtspAddr  string
+	dump             string // what ffmpeg played over RTMP
+	player           *mediatest.Process
+	own              <-chan *recording // over RTSP
+	neutral, partner func() *hls.Recording
+}
+
+// newEverywhere starts a simulcart, with more in its configuration.
+func newEverywhere(t *testing.T, more string) *everywhere {
+	t.Helper()
+	e := &everywhere{receiver: mediatest.NewReceiver(t), token: key("tsl"), rtspAddr: mediatest.FreeAddrs(t, 1)[0]}
+	e.s = stream{id: "maria", public: true, destinations: []destination{
+		{name: "own", url: "rtmp://" + e.receiver.Addr + "/live", key: "maria", more: "overlays: sei+amf"},
+	}}
+	e.gateway = &gateway{tokens: true, partners: fmt.Sprintf("rtsp: {listen: %q}\nhls: {segment: 2s, part: 200ms, window: 30s}\n%s"+
+		"partners:\n  tsl: {token: %q, streams: [maria], protocols: [rtsp, hls], view: {currency: EUR, hide: [stock], link: {utm_source: tsl}}}\n", e.rtspAddr, more, e.token)}
+	e.start(t, e.s)
+	e.stock(t, e.s)
+	return e
+}
+
+// pull begins to play and pull, when somebody publishes.
+func (e *everywhere) pull(t *testing.T) {
+	t.Helper()
+	e.awaitLive(t, e.s)
+	e.show(t, e.s, `{"action":"show","product":"red","style":"e0"}`) // so that players find onTextData when they probe
+	e.dump = filepath.Join(t.TempDir(), "ffmpeg.flv")
+	e.player = mediatest.FFmpeg(t, "-rtmp_live", "live", "-i", e.playURL(e.s), "-map", "0", "-c", "copy", "-f", "flv", e.dump)
+	e.own = pull(t, e.rtspAddr, "rtsp://tsl:"+e.token+"@"+e.rtspAddr+"/maria")
+	e.neutral, e.partner = follower(t, e.hlsURL(e.s, ""), 0), follower(t, e.hlsURL(e.s, e.token), 0)
+	time.Sleep(time.Second)
+}
+
+// check compares what came to the outputs, and to others, with what was asked for, when the publisher is done.
+func (e *everywhere) check(t *testing.T, name string, wishes []*wish, others map[string]*recording) {
+	t.Helper()
+	e.player.Wait(t, patience)
 	time.Sleep(time.Second) // until the followers have the end
 	checkAnswers(t, wishes)
-
 	outputs := map[string]*recording{
-		"pushed": readSession(t, "own", r.Sessions("maria")[0]), "played": readRecording(t, "ffmpeg", dump), "rtsp": <-own,
-		"hls_neutral": readHLS(t, "hls_neutral", neutral()), "hls_partner": readHLS(t, "hls_partner", partner()),
+		"pushed": readSession(t, "own", e.receiver.Sessions("maria")[0]), "played": readRecording(t, "ffmpeg", e.dump), "rtsp": <-e.own,
+		"hls_neutral": readHLS(t, "hls_neutral", e.neutral()), "hls_partner": readHLS(t, "hls_partner", e.partner()),
 	}
+	maps.Copy(outputs, others)
 	carriages := map[string][]string{
 		"pushed": {"sei", "amf"}, "played": {"sei", "amf"}, "rtsp": {"sei"},
-		"hls_neutral": {"emsg", "daterange", "sei"}, "hls_partner": {"emsg", "daterange"},
+		"hls_neutral": {"emsg", "daterange", "sei"}, "hls_partner": {"emsg", "daterange"}, "whep": {"sei", "channel"},
 	}
 	for output, o := range outputs {
 		if o == nil {

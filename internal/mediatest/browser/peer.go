@@ -19,6 +19,7 @@ type PeerWish struct {
 	Seconds int    `json:"seconds"`
 	Publish bool   `json:"publish"` // pictures of a canvas with their numbers, and a tone
 	Channel bool   `json:"channel"` // a viewer asks for overlay states
+	Renders bool   `json:"renders"` // a viewer notes what is put on screen, and not all that is decoded
 	Rate    int    `json:"rate"`    // pictures a second that are published; 0: 30
 	Codec   string `json:"codec"`   // of pictures, such as VP8; empty: as the browser likes
 	Via     string `json:"via"`     // address that stands for the server's UDP port, see mediatest.Network; empty: straight
@@ -33,7 +34,7 @@ type Peer struct {
 
 // PeerReport is what was seen. Times are in milliseconds since the begin.
 type PeerReport struct {
-	Pictures  []PeerPicture     `json:"pictures"` // that were decoded
+	Pictures  []PeerPicture     `json:"pictures"` // that were decoded, or put on screen
 	States    []State           `json:"states"`   // by the data channel
 	Sent      []SentPicture     `json:"sent"`
 	Status    int               `json:"status"` // of POST
@@ -49,10 +50,10 @@ type PeerReport struct {
 	Stats map[string]map[string]any `json:"stats"`
 }
 
-// PeerPicture is one decoded picture.
+// PeerPicture is one picture.
 type PeerPicture struct {
-	Number int // -1: none could be read
-	RTP    uint32
+	Number int    // -1: none could be read
+	RTP    uint32 // of the picture that the callback was about, where it was put on screen; the page may have come too late for it
 	At     float64
 	Wall   float64 // milliseconds since 1970
 }

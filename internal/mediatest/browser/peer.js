@@ -71,9 +71,19 @@ async function read(track) {
   }
 }
 
+// Every picture that is put on screen.
+function render(_, { rtpTimestamp }) {
+  video.requestVideoFrameCallback(render);
+  if (noted.first < 0) noted.first = now();
+  const picture = new VideoFrame(video);
+  noted.pictures.push([number(picture), rtpTimestamp ?? 0, now(), Date.now()]);
+  picture.close();
+}
+
 async function watch(wish) {
   peer = new RTCPeerConnection();
   const stream = new MediaStream();
+  if (wish.renders) video.requestVideoFrameCallback(render);
   for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
   if (wish.channel) {
     const data = peer.createDataChannel("simulcart.overlay", { protocol: "simulcart.overlay.1" });
@@ -82,7 +92,7 @@ async function watch(wish) {
   peer.addEventListener("track", ({ track }) => {
     stream.addTrack(track);
     video.srcObject = stream;
-    if (track.kind === "video") read(track.clone());
+    if (track.kind === "video" && !wish.renders) read(track.clone());
   });
   await open(wish);
 }
