@@ -14,6 +14,7 @@ const (
 	beepQuiet = 300 * time.Millisecond // before it
 	aacFrame  = 1024                   // samples
 	soundRate = 48000
+	early     = 100 // milliseconds that a beep may be before the first picture
 )
 
 // Beat is a beep of a recording with the picture that it belongs to.
@@ -47,8 +48,8 @@ func Beats(t testing.TB, path string, every int) []Beat {
 	}
 	var beats []Beat
 	for _, at := range beeps(t, path, sounds) {
-		if at > time.Duration(pictures[len(pictures)-1])*time.Millisecond {
-			break // its picture is no longer there
+		if shown := at.Milliseconds(); shown > pictures[len(pictures)-1] || shown < pictures[0]-early {
+			continue // its picture is not there
 		}
 		best := Beat{Number: -1}
 		for n, shown := range seen {

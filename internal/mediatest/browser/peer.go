@@ -22,6 +22,7 @@ type PeerWish struct {
 	Renders bool   `json:"renders"` // a viewer notes what is put on screen, and not all that is decoded
 	Rate    int    `json:"rate"`    // pictures a second that are published; 0: 30
 	Codec   string `json:"codec"`   // of pictures, such as VP8; empty: as the browser likes
+	Beeps   bool   `json:"beeps"`   // a beep of 50 ms with the first picture of each second, rather than a tone
 	Via     string `json:"via"`     // address that stands for the server's UDP port, see mediatest.Network; empty: straight
 }
 
@@ -37,8 +38,10 @@ type PeerReport struct {
 	Pictures  []PeerPicture     `json:"pictures"` // that were decoded, or put on screen
 	States    []State           `json:"states"`   // by the data channel
 	Sent      []SentPicture     `json:"sent"`
-	Status    int               `json:"status"` // of POST
-	Head      map[string]string `json:"head"`   // of its answer
+	Captured  Captured          `json:"captured"`
+	Progress  [][2]int          `json:"progress"` // pictures that were painted, and that the browser had sent by then
+	Status    int               `json:"status"`   // of POST
+	Head      map[string]string `json:"head"`     // of its answer
 	Answer    string            `json:"answer"`
 	Connected float64           `json:"connected"` // -1: never
 	First     float64           `json:"first"`     // when the first picture was there; -1: never
@@ -48,6 +51,15 @@ type PeerReport struct {
 
 	// As the browser counts, by "video", "audio", "pair" and "codec-video/H264" (W3C webrtc-stats).
 	Stats map[string]map[string]any `json:"stats"`
+}
+
+// Captured tells when beeps and their pictures were captured, each on a clock of its own.
+type Captured struct {
+	Beeps           []float64    `json:"beeps"`
+	Flashes         [][2]float64 `json:"flashes"` // number of the picture, and when
+	Sound, Pictures struct {     // the clocks
+		Ahead float64 `json:"ahead"` // what is to be added
+	}
 }
 
 // PeerPicture is one picture.

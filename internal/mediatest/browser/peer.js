@@ -2,7 +2,9 @@
 // the clock and the reading of numbers.
 "use strict";
 
-const noted = { pictures: [], states: [], sent: [], status: 0, head: {}, connected: -1, first: -1, wrong: [] };
+const noted = { pictures: [], states: [], sent: [], progress: [], status: 0, head: {}, connected: -1, first: -1, wrong: [] };
+noted.captured = { beeps: [], flashes: [], sound: { ahead: Infinity }, pictures: { ahead: Infinity } };
+let flash = -1; // number of a picture with a beep that is not captured yet
 let peer;
 let session;
 let token;
@@ -97,14 +99,42 @@ async function watch(wish) {
   await open(wish);
 }
 
-async function publish({ rate, codec, ...wish }) {
+// Reads a track as it is captured, and gives each piece to a function. The clock of pieces becomes known by the one that comes soonest.
+async function capture(track, clock, take) {
+  const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    clock.ahead = Math.min(clock.ahead, now() - (value.timestamp + (value.numberOfFrames ? value.duration : 0)) / 1000);
+    take(value);
+    value.close();
+  }
+}
+
+// When each beep begins, on the clock of the sound.
+function listen(track) {
+  const samples = new Float32Array(48000);
+  let last = -Infinity;
+  return capture(track, noted.captured.sound, (piece) => {
+    piece.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+    for (let i = 0; i < piece.numberOfFrames; i++) {
+      if (Math.abs(samples[i]) < 0.1) continue;
+      const at = piece.timestamp / 1000 + (i * 1000) / piece.sampleRate;
+      if (at - last > 300) noted.captured.beeps.push(at);
+      last = at;
+    }
+  });
+}
+
+async function publish({ rate, codec, beeps, ...wish }) {
   peer = new RTCPeerConnection();
   const context = document.getElementById("source").getContext("2d");
   const pictures = context.canvas.captureStream(0).getVideoTracks()[0];
   const audio = new AudioContext();
   const tone = new OscillatorNode(audio, { frequency: 440 });
   const out = new MediaStreamAudioDestinationNode(audio);
-  tone.connect(out);
+  const level = new GainNode(audio, { gain: beeps ? 0 : 1 });
+  tone.connect(level).connect(out);
   tone.start();
   const sender = peer.addTransceiver(pictures, { direction: "sendonly" });
   if (codec !== "") {
@@ -113,13 +143,26 @@ async function publish({ rate, codec, ...wish }) {
   }
   peer.addTransceiver(out.stream.getAudioTracks()[0], { direction: "sendonly" });
   await open(wish);
+  if (beeps) {
+    listen(out.stream.getAudioTracks()[0].clone());
+    capture(pictures.clone(), noted.captured.pictures, (picture) => {
+      if (flash < 0 || number(picture) !== flash) return;
+      noted.captured.flashes.push([flash, picture.timestamp / 1000]);
+      flash = -1;
+    });
+  }
   let n = 0;
-  setInterval(() => {
+  setInterval(async () => {
     if (window.over) return;
     paint(context, n);
     pictures.requestFrame();
+    if (beeps && n % rate === 0) {
+      flash = n;
+      level.gain.setValueAtTime(0.5, audio.currentTime);
+      level.gain.setValueAtTime(0, audio.currentTime + 0.05);
+    }
     noted.sent.push([n, now(), Date.now()]);
-    n++;
+    if (n++ % rate === 0) noted.progress.push([n, (await counted()).video?.framesSent ?? 0]);
   }, 1000 / rate);
 }
 
