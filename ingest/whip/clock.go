@@ -10,7 +10,7 @@ import (
 const (
 	slewRate  = 50                      // sound moves by at most one part in so many: 20 ms in a second
 	slewFrom  = 4 * media.Millisecond   // differences up to this are let be
-	roughFrom = 15 * media.Millisecond  // and those by arrival up to this
+	roughFrom = 8 * media.Millisecond   // and those by arrival up to this
 	mostApart = media.Time(time.Second) // sender reports that put the tracks further apart than arrival does are not believed
 )
 
