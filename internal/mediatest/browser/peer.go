@@ -22,7 +22,7 @@ type PeerWish struct {
 	Renders bool   `json:"renders"` // a viewer notes what is put on screen, and not all that is decoded
 	Rate    int    `json:"rate"`    // pictures a second that are published; 0: 30
 	Codec   string `json:"codec"`   // of pictures, such as VP8; empty: as the browser likes
-	Beeps   bool   `json:"beeps"`   // a beep of 50 ms with the first picture of each second, rather than a tone
+	Beeps   bool   `json:"beeps"`   // a beep of 50 ms with the first picture of each second, rather than a tone; a viewer listens for it
 	Via     string `json:"via"`     // address that stands for the server's UDP port, see mediatest.Network; empty: straight
 }
 
@@ -53,7 +53,7 @@ type PeerReport struct {
 	Stats map[string]map[string]any `json:"stats"`
 }
 
-// Captured tells when beeps and their pictures were captured, each on a clock of its own.
+// Captured tells when beeps and their pictures were captured, or played to a viewer, each on a clock of its own.
 type Captured struct {
 	Beeps           []float64    `json:"beeps"`
 	Flashes         [][2]float64 `json:"flashes"` // number of the picture, and when

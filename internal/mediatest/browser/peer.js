@@ -61,45 +61,7 @@ async function open({ address, via }) {
   await peer.setRemoteDescription({ type: "answer", sdp: candidates(text, via) });
 }
 
-// Every decoded picture, whether it is presented or not.
-async function read(track) {
-  const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    if (noted.first < 0) noted.first = now();
-    noted.pictures.push([number(value), value.metadata().rtpTimestamp ?? 0, now(), Date.now()]);
-    value.close();
-  }
-}
-
-// Every picture that is put on screen.
-function render(_, { rtpTimestamp }) {
-  video.requestVideoFrameCallback(render);
-  if (noted.first < 0) noted.first = now();
-  const picture = new VideoFrame(video);
-  noted.pictures.push([number(picture), rtpTimestamp ?? 0, now(), Date.now()]);
-  picture.close();
-}
-
-async function watch(wish) {
-  peer = new RTCPeerConnection();
-  const stream = new MediaStream();
-  if (wish.renders) video.requestVideoFrameCallback(render);
-  for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
-  if (wish.channel) {
-    const data = peer.createDataChannel("simulcart.overlay", { protocol: "simulcart.overlay.1" });
-    data.addEventListener("message", ({ data }) => noted.states.push({ text: data, at: now() }));
-  }
-  peer.addEventListener("track", ({ track }) => {
-    stream.addTrack(track);
-    video.srcObject = stream;
-    if (track.kind === "video" && !wish.renders) read(track.clone());
-  });
-  await open(wish);
-}
-
-// Reads a track as it is captured, and gives each piece to a function. The clock of pieces becomes known by the one that comes soonest.
+// Reads a track, and gives each piece to a function. The clock of pieces becomes known by the one that comes soonest.
 async function capture(track, clock, take) {
   const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
   for (;;) {
@@ -124,6 +86,43 @@ function listen(track) {
       last = at;
     }
   });
+}
+
+// Every decoded picture, whether it is presented or not.
+function read(track, { rate }) {
+  return capture(track, noted.captured.pictures, (picture) => {
+    if (noted.first < 0) noted.first = now();
+    const n = number(picture);
+    noted.pictures.push([n, picture.metadata().rtpTimestamp ?? 0, now(), Date.now()]);
+    if (n >= 0 && n % rate === 0) noted.captured.flashes.push([n, picture.timestamp / 1000]);
+  });
+}
+
+// Every picture that is put on screen.
+function render(_, { rtpTimestamp }) {
+  video.requestVideoFrameCallback(render);
+  if (noted.first < 0) noted.first = now();
+  const picture = new VideoFrame(video);
+  noted.pictures.push([number(picture), rtpTimestamp ?? 0, now(), Date.now()]);
+  picture.close();
+}
+
+async function watch(wish) {
+  peer = new RTCPeerConnection();
+  const stream = new MediaStream();
+  if (wish.renders) video.requestVideoFrameCallback(render);
+  for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
+  if (wish.channel) {
+    const data = peer.createDataChannel("simulcart.overlay", { protocol: "simulcart.overlay.1" });
+    data.addEventListener("message", ({ data }) => noted.states.push({ text: data, at: now() }));
+  }
+  peer.addEventListener("track", ({ track }) => {
+    stream.addTrack(track);
+    video.srcObject = stream;
+    if (track.kind === "video" && !wish.renders) read(track.clone(), wish);
+    else if (track.kind === "audio" && wish.beeps) listen(track.clone());
+  });
+  await open(wish);
 }
 
 async function publish({ rate, codec, beeps, ...wish }) {

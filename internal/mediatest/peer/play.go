@@ -34,6 +34,7 @@ type Player struct {
 	messages []string
 	faults   []error
 	lost     map[string]uint64
+	reports  map[string]rtcp.SenderReport // the last ones
 	video    *webrtc.TrackRemote
 }
 
@@ -48,7 +49,7 @@ func Play(t testing.TB, at string, channel bool, o Options) *Player {
 // NewPlayer makes a player that has not begun.
 func NewPlayer(t testing.TB, channel bool, o Options) *Player {
 	t.Helper()
-	p := &Player{Client: newClient(t, o), lost: map[string]uint64{}}
+	p := &Player{Client: newClient(t, o), lost: map[string]uint64{}, reports: map[string]rtcp.SenderReport{}}
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
 		if _, err := p.PC.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 			t.Fatal(err)
@@ -70,14 +71,45 @@ func NewPlayer(t testing.TB, channel bool, o Options) *Player {
 		go func() { // pion learns from sender reports as they are read; ends with the connection
 			buf := make([]byte, 1500)
 			for {
-				if _, _, err := r.Read(buf); err != nil {
+				n, _, err := r.Read(buf)
+				if err != nil {
 					return
 				}
+				p.hear(t.Kind().String(), buf[:n])
 			}
 		}()
 		p.read(t)
 	})
 	return p
+}
+
+// hear notes sender reports.
+func (p *Player) hear(kind string, data []byte) {
+	packets, err := rtcp.Unmarshal(data)
+	if err != nil {
+		p.fault(err)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, packet := range packets {
+		if r, is := packet.(*rtcp.SenderReport); is {
+			p.reports[kind] = *r
+		}
+	}
+}
+
+// Made gives when a frame was made, on the server's clock of sender reports; false where none has told.
+func (p *Player) Made(f Got) (media.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r, told := p.reports[f.Kind]
+	rate := 90000
+	if f.Kind == "audio" {
+		rate = 48000
+	}
+	wall := media.Time(r.NTPTime>>32)*media.Time(time.Second) + media.Time(r.NTPTime&(1<<32-1)*uint64(time.Second)>>32)
+	return wall + media.FromTicks(int64(int32(f.Timestamp-r.RTPTime)), rate), told
 }
 
 // read puts the frames of a track together.
