@@ -87,7 +87,7 @@ func (s *showcase) feedsOf(stream *relay.Stream, variants []*relay.Stream) []Fee
 	for key, counts := range feeds {
 		n, served := countersOf(key.String(), stream, variants), counts.served.Status()
 		if key.over == access.HLS { // whose one reader makes the segments, for all
-			n = stream.Counters(key.over.String())
+			n = countersOf(key.over.String(), stream, variants)
 			n.Readers, n.Bytes, n.Frames = served.Viewers, served.Bytes, served.Frames
 		}
 		list = append(list, FeedStatus{

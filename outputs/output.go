@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/relay"
 )
 
@@ -23,6 +24,9 @@ type Output interface {
 	// all goroutines it started are gone. Errors are a [*Failure] where the output knows the cause.
 	Run(ctx context.Context, s *relay.Stream) error
 }
+
+// Fit gives what is read in a stream's place where who gets it takes some codecs only.
+type Fit func(takes func(media.Codec) bool) relay.Choose
 
 // State is where a destination stands. The set is closed:
 //

@@ -214,7 +214,7 @@ func (f *Follower) change(to *Stream) {
 func (f *Follower) start(w *window) (seq uint64, ok bool) {
 	last := f.clock()
 	if last == nil {
-		return w.newestStart()
+		return f.first(w)
 	}
 	for seq = w.entries.tail; seq > w.entries.head; seq-- {
 		if w.frame(seq-1) == last {

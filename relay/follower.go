@@ -32,6 +32,7 @@ type Follower struct {
 	choose  Choose
 	output  string
 	maxLag  time.Duration
+	first   func(*window) (seq uint64, ok bool) // where it begins
 
 	// Used by the reading goroutine only:
 	judged  [classes]*media.Track // suit
@@ -53,8 +54,18 @@ type Follower struct {
 // Follow makes a follower for the output of that name; see [Stream.Subscribe], which also says where it starts. The caller closes it. With
 // a nil choose it is a reader of the stream.
 func (s *Stream) Follow(output string, maxLag time.Duration, choose Choose) *Follower {
-	f := &Follower{base: s, choose: choose, output: output, maxLag: maxLag, linked: true, floor: never, fed: time.Now()}
-	f.now = s.Subscribe(output, maxLag)
+	return s.follow(&Follower{choose: choose, output: output, maxLag: maxLag, first: (*window).newestStart})
+}
+
+// FollowOldest is [Stream.Follow] for an output that wants the past too; see [Stream.SubscribeOldest].
+func (s *Stream) FollowOldest(output string, maxLag time.Duration, choose Choose) *Follower {
+	return s.follow(&Follower{choose: choose, output: output, maxLag: maxLag, first: (*window).oldestStart})
+}
+
+// follow begins.
+func (s *Stream) follow(f *Follower) *Follower {
+	f.base, f.linked, f.floor, f.fed = s, true, never, time.Now()
+	f.now = s.subscribe(f.output, f.maxLag, nil, f.first)
 	f.session = f.now.session
 	if to := f.want(nil); to != s {
 		f.change(to)

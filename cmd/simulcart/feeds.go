@@ -46,7 +46,7 @@ func (n *node) segments(c config.HLS) *hlsout.Server {
 		Options: hlsout.Options{
 			Segment: c.Segment, Part: c.Part, Window: c.Window, Folder: c.Folder, Always: c.Always, AudioOnly: c.AudioOnly, Origins: c.Origins,
 		},
-		Registry: n.controller.Registry, Log: n.log, Streams: n.hub.Streams,
+		Registry: n.controller.Registry, Log: n.log, Streams: n.hub.Streams, Fit: fitting(n.bench),
 		Stream: func(name string) (*relay.Stream, bool) {
 			s := n.hub.Stream(name)
 			return s, s.Snapshot().Live

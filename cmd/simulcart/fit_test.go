@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,13 +30,13 @@ type encoded struct {
 	frames []*media.Frame
 }
 
-// encode makes three seconds by ffmpeg, with a key frame each second.
-func encode(t *testing.T, video, audio string) (e encoded) {
+// encode makes so many seconds by ffmpeg, with a key frame each second.
+func encode(t *testing.T, video, audio string, seconds int) (e encoded) {
 	t.Helper()
 	mediatest.Need(t, "ffmpeg")
 	file := filepath.Join(t.TempDir(), "encoded.mkv")
 	p := mediatest.FFmpeg(t, "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000",
-		"-t", "3", "-c:v", video, "-deadline", "realtime", "-cpu-used", "8", "-preset", "ultrafast", "-bf", "0", "-b:v", "200k", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", audio, file)
+		"-t", strconv.Itoa(seconds), "-c:v", video, "-deadline", "realtime", "-cpu-used", "8", "-preset", "ultrafast", "-bf", "0", "-b:v", "200k", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", audio, file)
 	if code := p.Wait(t, time.Minute); code != 0 {
 		t.Fatalf("ffmpeg: exit %d: %s", code, p.Log())
 	}
@@ -78,10 +80,27 @@ func (g *gateway) air(stream string, e encoded) {
 	}
 }
 
+// fetch gives what a public address answers.
+func (g *gateway) fetch(path string) string {
+	g.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get(g.address + path)
+	if err != nil {
+		g.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		g.Fatalf("GET %s: %s %s %v", path, answer.Status, text, err)
+	}
+	return string(text)
+}
+
 const fitConfig = `
 rtmp: {listen: "127.0.0.1:0"}
 http: {listen: "127.0.0.1:0"}
 metrics: {listen: off}
+hls: {segment: 1s}
 allow_private_destinations: true
 tokens: [{name: ops, token: admin-canary-token-0123456789, role: admin}]
 streams:
@@ -133,7 +152,7 @@ func TestOutputsGetWhatTheyTake(t *testing.T) {
 		t.Run(tt.video+" "+tt.audio, func(t *testing.T) {
 			r := mediatest.NewReceiver(t)
 			g := newGatewayWith(t, fmt.Sprintf(fitConfig, r.Addr))
-			e := encode(t, tt.video, tt.audio)
+			e := encode(t, tt.video, tt.audio, 3)
 			var airing sync.WaitGroup
 			airing.Go(func() { g.air("maria", e) })
 			defer airing.Wait()
@@ -190,8 +209,27 @@ func checkBridged(t *testing.T, st control.StreamStatus, want []string) {
 			t.Errorf("pre-flight %+v, want %q", d.Preflight, want)
 		}
 	}
-	if len(st.Feeds) != 1 || st.Feeds[0].Readers != 1 || st.Feeds[0].Frames == 0 {
-		t.Errorf("feeds %+v", st.Feeds)
+	for _, f := range st.Feeds {
+		if f.Protocol == "rtmp" && (f.Readers != 1 || f.Frames == 0) {
+			t.Errorf("feed %+v", f)
+		}
+	}
+}
+
+// HLS, which does not carry VP8, has H.264 in its place.
+func TestHLSOfVP8(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: needs ffmpeg")
+	}
+	g := newGatewayWith(t, fmt.Sprintf(fitConfig, mediatest.NewReceiver(t).Addr))
+	e := encode(t, "libvpx", "libopus", 6)
+	var airing sync.WaitGroup
+	airing.Go(func() { g.air("maria", e) })
+	defer airing.Wait()
+	mediatest.Within(t, patience, "a session", func() bool { return g.node.hub.Stream("maria").Snapshot().Frames > 0 })
+	list := g.fetch("/hls/maria/index.m3u8") // which comes with the first segments
+	if !strings.Contains(list, `CODECS="avc1`) || !strings.Contains(list, "mp4a.40.2") {
+		t.Errorf("want H.264 and AAC in:\n%s", list)
 	}
 }
 
@@ -203,7 +241,7 @@ func TestOutputsWithoutFFmpeg(t *testing.T) {
 	r := mediatest.NewReceiver(t)
 	g := newGatewayWith(t, fmt.Sprintf(fitConfig, r.Addr))
 	g.node.bench.FFmpeg = t.TempDir() + "/none"
-	e := encode(t, "libx264", "libopus")
+	e := encode(t, "libx264", "libopus", 3)
 	once := e.frames
 	for round := media.Time(1); round < 4; round++ { // twelve seconds
 		for _, f := range once {

@@ -20,13 +20,13 @@ import (
 )
 
 // constructors is the table of outputs that push, by the scheme of their URL. A new kind of output is a line here.
-func constructors(dialer *outputs.Dialer, fit rtmpout.Fit, log *slog.Logger) map[string]control.Constructor {
+func constructors(dialer *outputs.Dialer, fit outputs.Fit, log *slog.Logger) map[string]control.Constructor {
 	push := func(a control.Assignment) (outputs.Output, error) { return newPush(a, dialer, fit, log) }
 	return map[string]control.Constructor{"rtmp": push, "rtmps": push}
 }
 
 // newPush makes an RTMP destination from its settings and its platform's profile.
-func newPush(a control.Assignment, dialer *outputs.Dialer, fit rtmpout.Fit, log *slog.Logger) (outputs.Output, error) {
+func newPush(a control.Assignment, dialer *outputs.Dialer, fit outputs.Fit, log *slog.Logger) (outputs.Output, error) {
 	d, p := a.Destination, a.Profile
 	url, err := rtmp.ParseURL(d.Server.Reveal())
 	if err != nil {
@@ -58,7 +58,7 @@ func newPush(a control.Assignment, dialer *outputs.Dialer, fit rtmpout.Fit, log 
 }
 
 // fitting gives what an output that takes some codecs only reads in a stream's place: the rendition that its bridges make.
-func fitting(b *transcode.Bench) rtmpout.Fit {
+func fitting(b *transcode.Bench) outputs.Fit {
 	return func(takes func(media.Codec) bool) relay.Choose {
 		return func(base *relay.Stream, tracks []*media.Track) *relay.Stream {
 			if kind, ok := transcode.For(tracks, takes); ok {
@@ -83,7 +83,7 @@ func trust(t control.TLS) (*tls.Config, error) {
 }
 
 // player serves RTMP play from the hub: ingest/rtmp.Server hands its players to it.
-func player(hub *relay.Hub, c *control.Controller, fit rtmpout.Fit) func(ctx context.Context, stream, partner string, conn *rtmp.Conn, r *rtmp.Request) error {
+func player(hub *relay.Hub, c *control.Controller, fit outputs.Fit) func(ctx context.Context, stream, partner string, conn *rtmp.Conn, r *rtmp.Request) error {
 	return func(ctx context.Context, stream, partner string, conn *rtmp.Conn, r *rtmp.Request) error {
 		s := hub.Stream(stream)
 		feed, known := c.Feed(stream, partner, access.RTMP)

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
+	"github.com/simulcart/simulcart/wire/fmp4"
 )
 
 const (
@@ -29,7 +31,7 @@ const (
 type muxer struct {
 	key     session
 	stream  *relay.Stream
-	reader  *relay.Reader
+	reader  *relay.Follower
 	options Options
 	log     *slog.Logger
 	list    *playlist
@@ -48,10 +50,14 @@ type muxer struct {
 	said    time.Time     // when that was said in the log
 }
 
-// newMuxer makes the muxer of the session that a stream has now.
-func newMuxer(s *relay.Stream, o Options, log *slog.Logger) *muxer {
+// newMuxer makes the muxer of the session that a stream has now. fit may be nil: what HLS does not carry is a fault then.
+func newMuxer(s *relay.Stream, fit outputs.Fit, o Options, log *slog.Logger) *muxer {
+	var choose relay.Choose
+	if fit != nil {
+		choose = fit(fmp4.Carries)
+	}
 	m := &muxer{
-		stream: s, reader: s.SubscribeOldest(Output, patience), options: o, log: log.With("stream", s.Name()), begun: time.Now(),
+		stream: s, reader: s.FollowOldest(Output, patience, choose), options: o, log: log.With("stream", s.Name()), begun: time.Now(),
 		ready: make(chan struct{}), list: newPlaylist(o.Window, o.Memory),
 	}
 	m.key = session{s.Name(), m.reader.Session()}
@@ -112,7 +118,8 @@ func (m *muxer) isReady() bool {
 
 // run reads, first until a segment is whole, then to the end.
 func (m *muxer) run(ctx context.Context, beside *sync.WaitGroup) error {
-	copies := relay.Derive(m.stream, overlay.CopyKey{}, new(overlay.Reader).Read)
+	var from *relay.Stream
+	var copies *relay.Derived[*overlay.Copy]
 	frames := make([]*media.Frame, 0, 64)
 	for bytes := openingBytes; m.broken == nil; bytes = batchBytes {
 		var skipped int
@@ -124,6 +131,9 @@ func (m *muxer) run(ctx context.Context, beside *sync.WaitGroup) error {
 		}
 		if skipped > 0 && m.cutter != nil {
 			m.cutter.interrupt()
+		}
+		if now := m.reader.Stream(); now != from {
+			from, copies = now, relay.Derive(now, overlay.CopyKey{}, new(overlay.Reader).Read)
 		}
 		first := m.reader.First()
 		for i, f := range frames {

@@ -14,7 +14,7 @@ import (
 // begin subscribes a muxer to maria's session, and lets it run until the test ends.
 func (r *rig) begin(o Options) *muxer {
 	r.Helper()
-	m := newMuxer(r.hub.Stream("maria"), o.withDefaults(), r.server.Log)
+	m := newMuxer(r.hub.Stream("maria"), nil, o.withDefaults(), r.server.Log)
 	done := make(chan error, 1)
 	go func() { done <- m.Run(r.Context()) }()
 	r.Cleanup(func() {

@@ -72,6 +72,7 @@ type Server struct {
 	Stream   func(name string) (*relay.Stream, bool)   // false: it is not live
 	Streams  func() []*relay.Stream                    // all there are, for Options.Always
 	Feed     func(stream, partner string) (Feed, bool) // false: it is not known
+	Fit      outputs.Fit                               // makes what HLS does not carry fit; nil: nothing does
 	Known    func(stream string) bool                  // says so without making a feed
 	Log      *slog.Logger
 

@@ -20,7 +20,7 @@ func (s *Server) muxer(stream *relay.Stream) (*muxer, error) {
 	if m := s.known(key.stream, key.number); m != nil {
 		return m, nil
 	}
-	m := newMuxer(stream, s.Options.withDefaults(), s.Log)
+	m := newMuxer(stream, s.Fit, s.Options.withDefaults(), s.Log)
 	if m.reader.Session() != key.number { // another one began just now, or none will
 		m.reader.Close()
 		return nil, errNotLive

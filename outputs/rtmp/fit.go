@@ -12,9 +12,6 @@ import (
 	wire "github.com/simulcart/simulcart/wire/rtmp"
 )
 
-// Fit gives what is read in a stream's place where a peer takes some codecs only.
-type Fit func(takes func(media.Codec) bool) relay.Choose
-
 // announces says whether the peer told that it knows a codec by its FourCC (Enhanced RTMP v2, "Enhancing NetConnection connect Command").
 func announces(p wire.Peer, c media.Codec) bool {
 	name := flv.FourCCOf(c).String()

@@ -12,7 +12,7 @@ import (
 )
 
 // takenBy gives what an output says that its peer takes.
-func takenBy(choose func(Fit) relay.Choose) (taken []string) {
+func takenBy(choose func(outputs.Fit) relay.Choose) (taken []string) {
 	var takes func(media.Codec) bool
 	choose(func(t func(media.Codec) bool) relay.Choose { takes = t; return nil })
 	for c := media.H264; c <= media.MP3; c++ {
@@ -47,7 +47,7 @@ func TestFit(t *testing.T) {
 		"a player that knows some":   {nil, some, []string{"h264", "hevc", "aac", "opus", "mp3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := takenBy(func(fit Fit) relay.Choose {
+			got := takenBy(func(fit outputs.Fit) relay.Choose {
 				if tt.push == nil {
 					return (&Play{Request: &wire.Request{Peer: tt.peer}, Fit: fit}).choose()
 				}

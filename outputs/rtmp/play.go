@@ -21,8 +21,8 @@ const stuckAfter = 10 * time.Second
 type Play struct {
 	Request *wire.Request // accepted by Run
 	Conn    *wire.Conn
-	Output  string // the reader's name in the counters
-	Fit     Fit    // by what the player knows; nil: it gets what the encoder sends
+	Output  string      // the reader's name in the counters
+	Fit     outputs.Fit // by what the player knows; nil: it gets what the encoder sends
 
 	Overlays outputs.Carriage // of overlay states
 	View     *overlay.View    // of them; nil: the neutral one

@@ -42,7 +42,7 @@ type Push struct {
 	View      *overlay.View          // of them; nil: the neutral one
 	PassData  bool                   // carries the encoder's own data messages too
 	Takes     func(media.Codec) bool // what the platform takes; nil: anything
-	Fit       Fit                    // by that; nil: it gets what the encoder sends
+	Fit       outputs.Fit            // by that; nil: it gets what the encoder sends
 	Carried   *outputs.Carried       // nil: nobody counts
 	Progress  *outputs.Progress
 	Log       *slog.Logger

@@ -12,6 +12,9 @@ import (
 	"github.com/simulcart/simulcart/wire/vp9"
 )
 
+// Carries says whether [AppendInit] writes tracks of a codec.
+func Carries(c media.Codec) bool { return c.IsAudio() || c.IsVideo() && c != media.VP8 }
+
 // CodecString gives a track's coding as RFC 6381 writes it, for the CODECS attribute of HLS and for codecs= of a media type. Errors are
 // those of reading the configuration; codecs that [AppendInit] does not write are a [*wire.UnsupportedError].
 func CodecString(t *media.Track) (string, error) {

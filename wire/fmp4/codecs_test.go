@@ -1,11 +1,13 @@
 package fmp4_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/fmp4"
 )
 
@@ -80,6 +82,17 @@ func TestVP9Levels(t *testing.T) {
 		})
 		if want := "vp09.00." + tc.want + ".08"; err != nil || got != want {
 			t.Errorf("%d x %d: got %q, error %v, want %q", tc.width, tc.height, got, err, want)
+		}
+	}
+}
+
+// What is said to be carried is what has a name, and nothing else has.
+func TestCarries(t *testing.T) {
+	for c := media.Unknown; c <= media.Data; c++ {
+		_, err := fmp4.CodecString(&media.Track{Codec: c})
+		var unsupported *wire.UnsupportedError
+		if got, want := fmp4.Carries(c), !errors.As(err, &unsupported); got != want {
+			t.Errorf("%s: got %t, want %t: %v", c, got, want, err)
 		}
 	}
 }
