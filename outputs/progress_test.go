@@ -147,3 +147,22 @@ func TestSlow(t *testing.T) {
 		}
 	})
 }
+
+// What the peer does not get is told while it is connected, and on this connection only.
+func TestLack(t *testing.T) {
+	p := wrote(1, &counts{})
+	p.Lack("no sound")
+	p.watch(time.Now(), false, time.Minute)
+	if st := p.Status(0, 0); st.State != Live || st.Cause != CodecMismatch || st.Detail != "no sound" {
+		t.Errorf("%s %q %q, want live and codec", st.State, st.Cause, st.Detail)
+	}
+	p.Lack("")
+	if st := p.Status(0, 0); st.Cause != NoCause || st.Detail != "" {
+		t.Errorf("%q %q, want none", st.Cause, st.Detail)
+	}
+	p.Lack("no sound")
+	p.Connected(&counts{})
+	if st := p.Status(0, 0); st.Cause != NoCause {
+		t.Errorf("%q of a new connection, want none", st.Cause)
+	}
+}

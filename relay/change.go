@@ -96,7 +96,9 @@ func (f *Follower) sift(fs []*media.Frame) []*media.Frame {
 			to--
 		}
 	}
-	f.now.restore(fs[:from], fs[to:])
+	if from > 0 || to < len(fs) {
+		f.now.restore(fs[:from], fs[to:])
+	}
 	if to == from && cut != nil {
 		f.change(f.want(cut))
 	}

@@ -433,3 +433,24 @@ func TestFollowClose(t *testing.T) {
 		t.Errorf("got %v, %d readers", err, tr.base.Snapshot().Readers)
 	}
 }
+
+// A follower costs no allocations while nothing changes.
+func TestFollowAllocates(t *testing.T) {
+	tr := newTrial(t, video, audio)
+	room := make([]*media.Frame, 0, 8)
+	next := groups()
+	cycle := func() {
+		if err := tr.in.WriteFrame(next()); err != nil {
+			t.Fatal(err)
+		}
+		if fs, _, err := tr.f.Next(t.Context(), room, 1<<18); err != nil || len(fs) != 1 {
+			t.Fatalf("Next = %d frames, %v", len(fs), err)
+		}
+	}
+	for range 5000 { // until the window is full
+		cycle()
+	}
+	if got := testing.AllocsPerRun(1000, cycle); got != 0 {
+		t.Errorf("a frame written and read costs %v allocations, want 0", got)
+	}
+}
