@@ -9,6 +9,7 @@ import (
 
 const (
 	fewAnswers  = 3                // before the way there and back is believed to be known
+	leastTrip   = time.Millisecond // there and back; less cannot be told from 0
 	fewPictures = 30               // before a passage is
 	averaged    = 32               // pictures, about
 	mostPassage = 10 * time.Second // what takes longer is no passage: the publisher's reports are wrong
@@ -67,7 +68,7 @@ func (p *passage) trip() (time.Duration, bool) {
 	if p.answers.n < fewAnswers {
 		return 0, false
 	}
-	return max(0, p.answers.soonest()-p.interval/4).Duration(), true
+	return max(leastTrip, (p.answers.soonest() - p.interval/4).Duration()), true
 }
 
 // delay is how long a picture takes to the stream, by the way there and back where that is known; false where it is not known, or cannot be.
