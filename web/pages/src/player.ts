@@ -9,8 +9,8 @@ export interface Listener {
   over(ending: Ending): void;
 }
 
-/** Why a player stopped: the stream came to its end, or something was lost on the way. */
-export type Ending = "ended" | "lost";
+/** Why a player stopped: the stream came to its end, something was lost on the way, or the server wants to be asked anew. */
+export type Ending = "ended" | "lost" | "closed";
 
 /** What is known of a picture that is put on screen. */
 export interface Picture {

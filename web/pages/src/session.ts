@@ -43,6 +43,8 @@ export interface Surroundings {
 const firstWait = 1000; // ms; twice as long each time
 const longestWait = 15_000;
 const goodPlay = 10_000; // ms of playing after which a loss is a new one
+const closedPlay = 2000; // ms of playing after which the server is asked anew at once, where it closed the connection
+const soon = 500; // ms at most, then
 const askPatience = 10_000; // ms for an answer
 
 /** Plays the stream until the signal; `address` is that of its playlist. It ends by itself where the viewer is refused. */
@@ -53,7 +55,12 @@ export async function watch(address: string, around: Surroundings, signal: Abort
     const begin = around.clock();
     const round = (await run.meet()) ?? (await run.ask());
     if (signal.aborted || round.status === "refused") return;
-    if (round.played && around.clock() - begin >= goodPlay) wait = firstWait;
+    const played = round.played ? around.clock() - begin : 0;
+    if (round.closed && played >= closedPlay) { // as where another encoder took over, whose codec is another one
+      await around.sleep(soon * around.random(), signal);
+      continue;
+    }
+    if (played >= goodPlay) wait = firstWait;
     await around.sleep(Math.max(wait * (0.75 + around.random() / 2), round.after), signal);
     wait = Math.min(wait * 2, longestWait);
   }
@@ -63,6 +70,7 @@ export async function watch(address: string, around: Surroundings, signal: Abort
 interface Round {
   readonly status: Status;
   readonly played: boolean;
+  readonly closed: boolean; // by the server, which may have the stream in another way
   readonly after: number; // ms to wait at least
 }
 
@@ -115,12 +123,14 @@ class Run {
 
   async #play(begin: (over: (ending: Ending) => void) => Player): Promise<Round> {
     if (!this.#signal.aborted) this.#tell("playing");
-    return this.#tell(await playOut(begin, this.#signal), true);
+    const ending = await playOut(begin, this.#signal);
+    const closed = ending === "closed";
+    return { ...this.#tell(closed ? "lost" : ending, true), closed };
   }
 
   #tell(status: Status, played = false, after = 0): Round {
     if (!this.#signal.aborted) this.#around.status(status);
-    return { status, played, after };
+    return { status, played, closed: false, after };
   }
 }
 

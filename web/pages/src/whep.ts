@@ -80,7 +80,7 @@ async function attempt(video: HTMLVideoElement, wish: Wish, state: Tell, signal:
     const left = (how: Loss): Ending => {
       if (how === "closed") session = ""; // the server has forgotten it
       close();
-      return "lost"; // or ended: the next answer tells
+      return how; // it may have ended: the next answer tells
     };
     return { is: "playing", player, over: over.then(left) };
   } catch {

@@ -7,7 +7,7 @@ import { watch, type Meeting, type Surroundings } from "../src/session.ts";
 type Answer = number | "unreachable" | { playlist: string };
 
 // How asking by WebRTC goes; a number: it plays for so many seconds.
-type Met = number | Exclude<Meeting, { is: "playing" }>;
+type Met = number | { closedAfter: number } | Exclude<Meeting, { is: "playing" }>;
 
 // Runs a session with the answers to its requests and the endings of its plays; where there are no more, it is closed.
 // Gives all that happened, with the time of each wait in seconds.
@@ -19,9 +19,10 @@ async function run(answers: Answer[], endings: { after: number; how: Ending }[] 
   const meet = async (): Promise<Meeting> => {
     const next = meetings!.shift();
     if (next === undefined) stop.abort();
-    if (typeof next !== "number") return next ?? { is: "unreachable" };
+    if (next === undefined || (typeof next === "object" && "is" in next)) return next ?? { is: "unreachable" };
     log.push("met");
-    return { is: "playing", player: player("whep"), over: new Promise((over) => setImmediate(() => ((clock += next * 1000), over("lost")))) };
+    const [seconds, how] = typeof next === "number" ? [next, "lost" as const] : [next.closedAfter, "closed" as const];
+    return { is: "playing", player: player("whep"), over: new Promise((over) => setImmediate(() => ((clock += seconds * 1000), over(how)))) };
   };
   const around: Surroundings = {
     meet: meetings && meet,
@@ -78,6 +79,11 @@ const idle = (after: number): Met => ({ is: "absent", after });
 test("plays by WebRTC first, and comes back by it", async () => {
   assert.deepEqual(await run([], [], [idle(2000), idle(0), 60, 1, { is: "unreachable" }, 5]),
     ["absent", "2", "absent", "2", "met", "playing", "lost", "1", "met", "playing", "lost", "2", "unreachable", "4", "met", "playing", "lost", "8"]);
+});
+
+test("asks anew at once where the server closed what it played", async () => {
+  assert.deepEqual(await run([], [], [{ closedAfter: 5 }, { closedAfter: 1 }, { closedAfter: 5 }, 60]),
+    ["met", "playing", "lost", "0.25", "met", "playing", "lost", "1", "met", "playing", "lost", "0.25", "met", "playing", "lost", "1"]);
 });
 
 test("waits as long as the server says", async () => {
