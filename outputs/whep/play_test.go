@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/pion/webrtc/v4"
+
 	"github.com/simulcart/simulcart/internal/mediatest/peer"
+	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/overlay"
 )
 
@@ -59,4 +62,21 @@ func TestViewerGetsTheFrames(t *testing.T) {
 			r.until("the viewer to be gone", func() bool { return r.stream.Snapshot().Readers == 0 })
 		})
 	}
+}
+
+// A viewer who gets pictures as they are is sent away when they turn out to be shown in another order than they are decoded in: no
+// timestamp goes back, and asked anew there is a rendition for her.
+func TestReorderedPictures(t *testing.T) {
+	r := newRig(t)
+	r.begin(video)
+	r.write(video, 0, true, r.picture(true, 500))
+	v := peer.Play(t, r.url, false, peer.Options{Token: ticket})
+	r.until("the first picture", func() bool { return len(v.Frames("video")) == 1 })
+	for _, at := range []struct{ dts, pts int64 }{{40, 120}, {80, 80}} {
+		if err := r.pub.WriteFrame(&media.Frame{Track: video, DTS: ms(at.dts), PTS: ms(at.pts), Data: r.picture(false, 100)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.Await(webrtc.PeerConnectionStateClosed)
+	rises(t, v.Frames("video"))
 }
