@@ -9,17 +9,18 @@ import { chromium } from "playwright-core";
 
 const [origin, stream, key, token] = process.argv.slice(2);
 const say = (line) => console.log(JSON.stringify(line));
-const patience = 15_000;
+const patience = 60_000; // of a busy machine, where pages give up and try again
 
 // Runs in the pages, before their own scripts.
 function observe() {
   const seen = { statuses: [], messages: [], violations: [], pictures: [], states: [], cards: [] };
+  let order = 0; // of what comes
   Object.defineProperty(window, "seen", { value: seen });
   document.addEventListener("securitypolicyviolation", (e) => seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
   const create = RTCPeerConnection.prototype.createDataChannel;
   RTCPeerConnection.prototype.createDataChannel = function (...args) {
     const channel = create.apply(this, args);
-    channel.addEventListener("message", ({ data }) => seen.states.push({ ...JSON.parse(data), label: channel.label, protocol: channel.protocol }));
+    channel.addEventListener("message", ({ data }) => seen.states.push({ ...JSON.parse(data), order: order++, label: channel.label, protocol: channel.protocol }));
     return channel;
   };
   const note = (list, value) => list.at(-1) !== value && list.push(value);
@@ -28,7 +29,7 @@ function observe() {
     if (!video) return; // the empty page at the end
     const each = (_, { rtpTimestamp, width, height }) => {
       video.requestVideoFrameCallback(each);
-      seen.pictures.push({ at: document.timeline.currentTime, rtp: rtpTimestamp ?? -1, width, height });
+      seen.pictures.push({ order: order++, at: document.timeline.currentTime, rtp: rtpTimestamp ?? -1, width, height });
     };
     video.requestVideoFrameCallback(each);
     const titles = () => [...document.querySelectorAll(".simulcart-card-title")].map((e) => e.innerText).join();
