@@ -8,7 +8,7 @@
 //  2. [Peer.Answer] gives the answer, with the addresses of the endpoint as the only candidates;
 //  3. the peer checks these addresses. We are ICE-lite (RFC 8445 §2.5): we answer checks and send none, so that nobody can make us
 //     send packets to addresses of his choice. What the peer tells of its own addresses is not even kept;
-//  4. it begins DTLS, for which there is a bound, in number and in time, and media flow.
+//  4. it begins DTLS, for which there is a bound, in time and in number (the oldest has to go), and media flow.
 package rtc
 
 import (
@@ -20,7 +20,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -56,8 +55,7 @@ type Endpoint struct {
 	udp  ice.UDPMux
 	tcp  ice.TCPMux
 
-	handshakes atomic.Int32 // of DTLS, now
-	refused    atomic.Uint64
+	handshakes handshakes
 
 	mu          sync.Mutex
 	closed      bool
@@ -82,8 +80,11 @@ func (e *Endpoint) Run(ctx context.Context) error {
 	return nil
 }
 
-// Refused counts the peers that got no DTLS handshake, since there were too many at once.
-func (e *Endpoint) Refused() uint64 { return e.refused.Load() }
+// Refused counts the peers whose DTLS handshake was ended early, since too many others came behind it.
+func (e *Endpoint) Refused() uint64 {
+	_, ended := e.handshakes.count()
+	return ended
+}
 
 // Silence is the log of pion's parts, which else write to the standard error by themselves: what peers do wrong is counted elsewhere.
 func Silence() logging.LoggerFactory {
@@ -169,7 +170,7 @@ func (e *Endpoint) connection(media *webrtc.MediaEngine, stages *interceptor.Reg
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetICETimeouts(lostAfter, goneAfter, 0)
 	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
-	s.SetDTLSConnectContextMaker(e.handshake)
+	s.SetDTLSConnectContextMaker(e.handshakes.begin)
 	s.SetSRTPReplayProtectionWindow(replayWindow)
 	s.SetSCTPMaxMessageSize(largestMessage)
 	s.SetSCTPMaxReceiveBufferSize(4 * largestMessage)
@@ -182,19 +183,6 @@ func (e *Endpoint) connection(media *webrtc.MediaEngine, stages *interceptor.Reg
 		return nil, fmt.Errorf("make a peer connection: %w", err)
 	}
 	return pc, nil
-}
-
-// handshake bounds the DTLS handshakes. It is called when a peer's begins; done when it is over.
-func (e *Endpoint) handshake() (ctx context.Context, done func()) {
-	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
-	if e.handshakes.Add(1) > handshakesAtOnce {
-		e.refused.Add(1)
-		cancel()
-	}
-	return ctx, func() {
-		e.handshakes.Add(-1)
-		cancel()
-	}
 }
 
 // identity gives the certificate that all peers are shown, for a while.

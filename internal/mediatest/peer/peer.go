@@ -173,6 +173,11 @@ func bearer(token string) string {
 // Ask sends a request with headers, given as names and values; empty values are left out.
 func Ask(t testing.TB, method, to, contentType, body string, head ...string) Reply {
 	t.Helper()
+	return askBy(t, &http.Transport{DisableKeepAlives: true}, method, to, contentType, body, head...)
+}
+
+func askBy(t testing.TB, transport *http.Transport, method, to, contentType, body string, head ...string) Reply {
+	t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), method, to, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +190,7 @@ func Ask(t testing.TB, method, to, contentType, body string, head ...string) Rep
 			r.Header.Set(head[i], head[i+1])
 		}
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := http.Client{Transport: transport, Timeout: patience}
 	a, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
