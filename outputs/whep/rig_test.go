@@ -66,6 +66,12 @@ type rig struct {
 // newRig starts a server whose stream has no session yet.
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigOn(t, func(udp net.PacketConn) net.PacketConn { return udp })
+}
+
+// newRigOn is newRig, with what stands between the server and its UDP port.
+func newRigOn(t *testing.T, on func(net.PacketConn) net.PacketConn) *rig {
+	t.Helper()
 	leaks := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, leaks) })
 	r := &rig{T: t, registry: &access.Registry{}}
@@ -89,7 +95,7 @@ func newRig(t *testing.T) *rig {
 	if os.Getenv("WHEP_LOG") != "" {
 		level = slog.LevelDebug
 	}
-	endpoint := &rtc.Endpoint{UDP: udp, TCP: tcp}
+	endpoint := &rtc.Endpoint{UDP: on(udp), TCP: tcp}
 	r.udp, r.tcp = udp.LocalAddr().String(), tcp.Addr().String()
 	r.server = &whep.Server{
 		Endpoint: endpoint, Registry: r.registry, Links: []string{"stun:stun.example.com:3478"},
