@@ -165,6 +165,21 @@ func TestBundle(t *testing.T) {
 	}
 }
 
+// OBS offers parameters that we tell too: each stands in the answer once.
+func TestTold(t *testing.T) {
+	const own = "stereo=1;maxaveragebitrate=128000"
+	for value, want := range map[string]string{
+		"111 minptime=10;maxaveragebitrate=96000;stereo=1;sprop-stereo=1;useinbandfec=1": "111 minptime=10;sprop-stereo=1;useinbandfec=1;" + own,
+		"111 minptime=10; Stereo=0": "111 minptime=10;" + own,
+		"111 minptime=10;":          "111 minptime=10;" + own,
+		"111 stereo=0":              "111 " + own,
+	} {
+		if got := told(value, own); got != want {
+			t.Errorf("%q: got %q, want %q", value, got, want)
+		}
+	}
+}
+
 func TestFragment(t *testing.T) {
 	const text = "a=group:BUNDLE 0 1\r\na=ice-options:trickle\r\na=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n" +
 		"a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 ufrag EsAw network-id 1\r\na=end-of-candidates\r\n"

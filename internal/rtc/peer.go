@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -156,9 +157,22 @@ func (p *Peer) tell(i int, m *sdp.MediaDescription) {
 	}
 	for n, a := range m.Attributes {
 		if a.Key == "fmtp" && strings.HasPrefix(a.Value, fmt.Sprintf("%d ", c.PayloadType)) {
-			m.Attributes[n].Value += ";" + p.terms.Parameters
+			m.Attributes[n].Value = told(a.Value, p.terms.Parameters)
 		}
 	}
+}
+
+// told puts our own parameters behind those of a value of a=fmtp, and takes others of their names out: each name stands there once.
+func told(value, own string) string {
+	id, theirs, _ := strings.Cut(value, " ")
+	name := func(parameter string) string {
+		n, _, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+		return n
+	}
+	all := slices.DeleteFunc(strings.Split(theirs, ";"), func(p string) bool {
+		return name(p) == "" || slices.ContainsFunc(strings.Split(own, ";"), func(o string) bool { return strings.EqualFold(name(o), name(p)) })
+	})
+	return id + " " + strings.Join(append(all, own), ";")
 }
 
 // negotiate takes the offer as it is now.
