@@ -14,7 +14,7 @@ const (
 	beepQuiet = 300 * time.Millisecond // before it
 	aacFrame  = 1024                   // samples
 	soundRate = 48000
-	early     = 100 // milliseconds that a beep may be before the first picture
+	mostApart = 400 * time.Millisecond // what is further from any picture has lost its own
 )
 
 // Beat is a beep of a recording with the picture that it belongs to.
@@ -24,7 +24,7 @@ type Beat struct {
 }
 
 // Beats finds the beeps in an FLV of H.264 without B-frames and AAC at 48 kHz, as a player hears them that knows nothing of delays of
-// encoders. The beeps are at each picture whose number is a multiple of every.
+// encoders. The beeps are at each picture whose number is a multiple of every; those whose picture is not there are left out.
 func Beats(t testing.TB, path string, every int) []Beat {
 	t.Helper()
 	var sounds, pictures []int64 // times in milliseconds
@@ -48,16 +48,15 @@ func Beats(t testing.TB, path string, every int) []Beat {
 	}
 	var beats []Beat
 	for _, at := range beeps(t, path, sounds) {
-		if shown := at.Milliseconds(); shown > pictures[len(pictures)-1] || shown < pictures[0]-early {
-			continue // its picture is not there
-		}
 		best := Beat{Number: -1}
 		for n, shown := range seen {
 			if apart := at - time.Duration(shown)*time.Millisecond; best.Number < 0 || apart.Abs() < best.Apart.Abs() {
 				best = Beat{n, apart}
 			}
 		}
-		beats = append(beats, best)
+		if best.Number >= 0 && best.Apart.Abs() < mostApart {
+			beats = append(beats, best)
+		}
 	}
 	return beats
 }
