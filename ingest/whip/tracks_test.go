@@ -159,17 +159,18 @@ func TestSenderReports(t *testing.T) {
 	reader := r.stream.Subscribe("test", 0)
 	defer reader.Close()
 	p := peer.Publish(t, r.url, peer.Options{Token: key, NoReports: true}, video, sound)
+	at := time.Now() // both are made then, and sent later
 	p.Write(&media.Frame{Track: video, Key: true, Data: r.picture(true, 500)})
 	p.Write(&media.Frame{Track: sound, Data: opus(1)})
 	r.frames(reader, 2)
-	at := time.Now()
 	apart := func() time.Duration {
 		st, _ := r.server.Status("maria")
 		return st.Apart.Round(10 * time.Millisecond)
 	}
 	r.until("the reports", func() bool {
-		p.Report(0, 0, at)
-		p.Report(1, 0, at.Add(100*time.Millisecond)) // sound of its time 0 was made 100 ms later than the picture of that time
+		now := time.Now()
+		p.Report(0, media.Time(now.Sub(at)), now)
+		p.Report(1, media.Time(now.Sub(at)), now.Add(100*time.Millisecond)) // sound was made 100 ms later than the picture of that time
 		return apart() == -100*time.Millisecond
 	})
 	r.until("the sound to move", func() bool {
