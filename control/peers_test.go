@@ -33,17 +33,17 @@ func TestPeersOf(t *testing.T) {
 	two.LosePicture()
 	two.WishKey()
 	var left ingest.Reception
-	left.Add(received.Status().Past())
+	left = left.Plus(received.Status().Past())
 	publishing := func(stream string) (ingest.Reception, bool) {
 		sum := left
-		sum.Add(received.Status())
+		sum = sum.Plus(received.Status())
 		return sum, stream == "maria"
 	}
 	watching := func(stream string) (outputs.Viewing, bool) {
 		sum := one.Status()
-		sum.Add(two.Status())
-		sum.Add(three.Status())
-		sum.Add(three.Status().Past()) // one that never came
+		sum = sum.Plus(two.Status())
+		sum = sum.Plus(three.Status())
+		sum = sum.Plus(three.Status().Past()) // one that never came
 		return sum, stream == "maria"
 	}
 	c := &Controller{Peers: Peers{Publishing: publishing, Watching: watching}}

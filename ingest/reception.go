@@ -43,8 +43,8 @@ func (p *Packets) add(other Packets) {
 	p.Repaired += other.Repaired
 }
 
-// Add takes the counts of others in; what is measured is that of the one who is there.
-func (r *Reception) Add(other Reception) {
+// Plus takes the counts of others in; what is measured is that of the one who is there.
+func (r Reception) Plus(other Reception) Reception {
 	r.Opening += other.Opening
 	r.Connected += other.Connected
 	r.Joined += other.Joined
@@ -54,6 +54,7 @@ func (r *Reception) Add(other Reception) {
 	if other.Connected > 0 {
 		r.Trip, r.Delay, r.Jitter, r.Apart = other.Trip, other.Delay, other.Jitter, other.Apart
 	}
+	return r
 }
 
 // Past gives what stays of a publisher that has left.

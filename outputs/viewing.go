@@ -54,8 +54,8 @@ func (s Spread) Mean() float64 {
 
 func one(v float64) Spread { return Spread{1, v, v} }
 
-// Add takes the counts of others in, and what is measured of them.
-func (v *Viewing) Add(other Viewing) {
+// Plus takes the counts of others in, and what is measured of them.
+func (v Viewing) Plus(other Viewing) Viewing {
 	v.Opening += other.Opening
 	v.Connected += other.Connected
 	v.Joined += other.Joined
@@ -69,6 +69,7 @@ func (v *Viewing) Add(other Viewing) {
 	v.Loss.add(other.Loss)
 	v.Jitter.add(other.Jitter)
 	v.Estimate.add(other.Estimate)
+	return v
 }
 
 // Past gives what stays of a viewer who has left.

@@ -81,7 +81,7 @@ func newNode(c *config.Config, log *slog.Logger) (*node, error) {
 		Lobby: &access.Lobby{PerAddress: c.Limits.UnauthenticatedPerIP, InAll: c.Limits.Unauthenticated},
 	}
 	n.hls = n.segments(c.HLS)
-	n.controller.Packaged, n.controller.Bridges, n.controller.Forget = n.hls.Status, n.bridges, bench.Forget
+	n.controller.Packaged, n.controller.Bridges, n.controller.Forget = n.hls.Status, n.bridges, n.forget
 	n.web = &web.Server{
 		Source: n.controller, Overlays: n.controller, Access: registry,
 		Log: log, Version: buildVersion(), Debug: c.Debug, Ready: n.isReady, FeedURL: n.feedURL,
@@ -219,6 +219,16 @@ func (n *node) run(ctx context.Context, beside ...func(ctx context.Context) erro
 	}
 	n.log.Info("simulcart ended")
 	return nil
+}
+
+// forget drops what was counted of a stream that the configuration names no more.
+func (n *node) forget(stream string) {
+	n.bench.Forget(stream)
+	n.hls.Forget(stream)
+	if n.webrtc != nil {
+		n.webrtc.whip.Forget(stream)
+		n.webrtc.whep.Forget(stream)
+	}
 }
 
 // serve starts the listeners' servers.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -34,27 +32,17 @@ type Server struct {
 
 	once sync.Once
 
-	mu       sync.Mutex
-	life     context.Context // of Run; nil: it does not run
-	running  sync.WaitGroup
-	sessions map[string]map[*session]bool // by stream
-	totals   map[string]*ingest.Reception // of the publishers that have left, by stream
+	roster rtc.Roster[ingest.Reception]
 }
 
 // Run takes publishers until ctx ends, and returns when all are gone.
-func (s *Server) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s.mu.Lock()
-	s.life = ctx
-	s.mu.Unlock()
-	<-ctx.Done()
-	s.mu.Lock()
-	s.life = nil
-	s.mu.Unlock()
-	s.running.Wait()
-	return nil
-}
+func (s *Server) Run(ctx context.Context) error { return s.roster.Run(ctx) }
+
+// Status tells how the publishers of a stream are heard; false where none ever was there.
+func (s *Server) Status(stream string) (ingest.Reception, bool) { return s.roster.Status(stream) }
+
+// Forget drops what was counted of a stream that is gone.
+func (s *Server) Forget(stream string) { s.roster.Forget(stream) }
 
 // Handler answers below [Path].
 func (s *Server) Handler() http.Handler {
@@ -91,7 +79,7 @@ func (s *Server) Open(r *http.Request, stream string, o *rtc.Offer) (rtc.Session
 	if err != nil {
 		return nil, nil, err
 	}
-	if !s.start(p) {
+	if !s.roster.Start(stream, p.counts.Status, p.run) {
 		p.peer.Close()
 		p.place.Leave()
 		return nil, nil, problemOf(ingest.ErrDraining)
@@ -133,60 +121,6 @@ var refusals = map[string]ingest.Refusal{
 	"not_found": ingest.RefusedApp, "unsupported_media": ingest.RefusedUnsupported, "bad_request": ingest.RefusedSyntax, "internal": ingest.RefusedOther,
 }
 
-// start lets a session run; false where the server does not.
-func (s *Server) start(p *session) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.life == nil || s.life.Err() != nil {
-		return false
-	}
-	life := s.life
-	name := p.applicant.Stream
-	if s.sessions == nil {
-		s.sessions = make(map[string]map[*session]bool)
-	}
-	if s.sessions[name] == nil {
-		s.sessions[name] = make(map[*session]bool)
-	}
-	s.sessions[name][p] = true
-	s.running.Go(func() {
-		p.run(life)
-		s.forget(p)
-	})
-	return true
-}
-
-// forget keeps the counts of a session that is over.
-func (s *Server) forget(p *session) {
-	counts := p.counts.Status().Past()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	name := p.applicant.Stream
-	delete(s.sessions[name], p)
-	if s.totals == nil {
-		s.totals = make(map[string]*ingest.Reception)
-	}
-	if s.totals[name] == nil {
-		s.totals[name] = &ingest.Reception{}
-	}
-	s.totals[name].Add(counts)
-}
-
-// Status tells how the publishers of a stream are heard; false where none ever was there.
-func (s *Server) Status(stream string) (ingest.Reception, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var sum ingest.Reception
-	total := s.totals[stream]
-	if total != nil {
-		sum = *total
-	}
-	for p := range s.sessions[stream] {
-		sum.Add(p.counts.Status())
-	}
-	return sum, total != nil || len(s.sessions[stream]) > 0
-}
-
 // denied says that somebody may not publish.
 func denied(who access.Principal) error {
 	if who.Stream == "" {
@@ -211,27 +145,3 @@ func problemOf(err error) error {
 
 // short cuts what a peer says it is.
 func short(s string) string { return s[:min(len(s), 256)] }
-
-// visitor is a publisher in the lobby.
-type visitor struct {
-	from  net.Addr
-	leave func()
-}
-
-// RemoteAddr is where it comes from.
-func (v visitor) RemoteAddr() net.Addr { return v.from }
-
-// Close ends its session.
-func (v visitor) Close() error {
-	v.leave()
-	return nil
-}
-
-// address reads where a request comes from.
-func address(remote string) net.Addr {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return &net.TCPAddr{}
-	}
-	return net.TCPAddrFromAddrPort(at)
-}

@@ -107,7 +107,7 @@ func (p *session) open(r *http.Request, o *rtc.Offer, chosen map[int]rtc.Codec) 
 	if err != nil {
 		return nil, err
 	}
-	if p.place, err = p.server.Lobby.Enter(visitor{address(r.RemoteAddr), p.peer.Leave}); err != nil {
+	if p.place, err = p.server.Lobby.Enter(p.peer.Visitor(r)); err != nil {
 		p.peer.Close()
 		return nil, &rtc.Problem{Status: http.StatusServiceUnavailable, Code: "crowded", Detail: "Too many are connecting from your address. Try again in a moment.", Retry: retryAfter}
 	}

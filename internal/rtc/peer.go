@@ -41,8 +41,8 @@ type Peer struct {
 	end       context.CancelFunc // of gone
 }
 
-// NewPeer makes the peer that answers an offer; one that cannot be answered is a [*wire.UnsupportedError]. The owner adds tracks and handlers, then calls [Peer.Answer], and in any case
-// [Peer.Close].
+// NewPeer makes the peer that answers an offer; one that cannot be answered is a [*wire.UnsupportedError]. The owner adds tracks and
+// handlers, then calls [Peer.Answer], and in any case [Peer.Close].
 func (e *Endpoint) NewPeer(o *Offer, t Terms) (*Peer, error) {
 	if !o.bundled(t.Chosen) {
 		return nil, unsupported("media with connections of their own: offer a=group:BUNDLE with all of them (max-bundle)")

@@ -9,6 +9,14 @@ type answerKind struct {
 	status   int
 }
 
+// Forget drops what was counted of a stream that is gone.
+func (s *Server) Forget(stream string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.counts, stream)
+	delete(s.totals, stream)
+}
+
 // count counts an answer.
 func (s *Server) count(to exchange, status int, bytes int64, frames int) {
 	if to.viewer != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -51,28 +50,17 @@ type Server struct {
 
 	once sync.Once
 
-	mu      sync.Mutex
-	life    context.Context // of Run; nil: it does not run
-	running sync.WaitGroup
-	bases   map[string]uint32            // RTP timestamp of media time 0, by stream
-	views   map[string]map[*session]bool // by stream
-	totals  map[string]*outputs.Viewing  // of the viewers that have left, by stream
+	roster rtc.Roster[outputs.Viewing]
+
+	mu    sync.Mutex
+	bases map[string]uint32 // RTP timestamp of media time 0, by stream
 }
 
 // Run lets viewers watch until ctx ends, and returns when all are gone.
-func (s *Server) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s.mu.Lock()
-	s.life = ctx
-	s.mu.Unlock()
-	<-ctx.Done()
-	s.mu.Lock()
-	s.life = nil
-	s.mu.Unlock()
-	s.running.Wait()
-	return nil
-}
+func (s *Server) Run(ctx context.Context) error { return s.roster.Run(ctx) }
+
+// Status tells how the viewers of a stream are doing; false where none ever was there.
+func (s *Server) Status(stream string) (outputs.Viewing, bool) { return s.roster.Status(stream) }
 
 // Handler answers below [Path].
 func (s *Server) Handler() http.Handler {
@@ -133,7 +121,7 @@ func (s *Server) Open(r *http.Request, stream string, o *rtc.Offer) (rtc.Session
 		pass.Close()
 		return nil, nil, err
 	}
-	if !s.start(v) {
+	if !s.roster.Start(stream, v.counts.Status, v.run) {
 		v.peer.Close()
 		v.place.Leave()
 		pass.Close()
@@ -147,60 +135,12 @@ func (s *Server) Refused(r *http.Request, stream string, err error) {
 	s.Log.Debug("viewer refused", "stream", stream, "remote", r.RemoteAddr, "method", r.Method, "err", err)
 }
 
-// start lets a session run; false where the server does not.
-func (s *Server) start(v *session) bool {
+// Forget drops what is known of a stream that is gone.
+func (s *Server) Forget(stream string) {
+	s.roster.Forget(stream)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.life == nil || s.life.Err() != nil {
-		return false
-	}
-	ctx, cancel := context.WithCancel(s.life)
-	v.cancel = cancel
-	name := v.name
-	if s.views == nil {
-		s.views = make(map[string]map[*session]bool)
-	}
-	if s.views[name] == nil {
-		s.views[name] = make(map[*session]bool)
-	}
-	s.views[name][v] = true
-	s.running.Go(func() {
-		defer cancel()
-		v.run(ctx)
-		s.forget(v)
-	})
-	return true
-}
-
-// forget keeps the counts of a session that is over.
-func (s *Server) forget(v *session) {
-	counts := v.counts.Status()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	name := v.name
-	delete(s.views[name], v)
-	if s.totals == nil {
-		s.totals = make(map[string]*outputs.Viewing)
-	}
-	if s.totals[name] == nil {
-		s.totals[name] = &outputs.Viewing{}
-	}
-	s.totals[name].Add(counts.Past())
-}
-
-// Status tells how the viewers of a stream are doing; false where none ever was there.
-func (s *Server) Status(stream string) (outputs.Viewing, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var sum outputs.Viewing
-	total := s.totals[stream]
-	if total != nil {
-		sum = *total
-	}
-	for v := range s.views[stream] {
-		sum.Add(v.counts.Status())
-	}
-	return sum, total != nil || len(s.views[stream]) > 0
+	delete(s.bases, stream)
 }
 
 // base gives the RTP timestamp of a stream's media time 0, the same for all viewers.
@@ -243,19 +183,4 @@ func denied(who access.Principal) error {
 
 func errIdle() error {
 	return &rtc.Problem{Status: http.StatusConflict, Code: "idle", Detail: "The stream is not live. Try again in a moment.", Retry: retryIdle}
-}
-
-// visitor is a viewer in the lobby.
-type visitor struct {
-	from net.Addr
-	end  func()
-}
-
-// RemoteAddr is where she comes from.
-func (v visitor) RemoteAddr() net.Addr { return v.from }
-
-// Close ends her session.
-func (v visitor) Close() error {
-	v.end()
-	return nil
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +50,6 @@ type session struct {
 	peer   *rtc.Peer
 	place  *access.Place
 	log    *slog.Logger
-	cancel context.CancelFunc
 
 	lanes    []*lane
 	channels atomic.Int32
@@ -71,7 +68,7 @@ func (v *session) open(r *http.Request, o *rtc.Offer, chosen map[int]choice) ([]
 	if v.peer, err = v.server.Endpoint.NewPeer(o, terms); err != nil {
 		return nil, err
 	}
-	if v.place, err = v.server.Lobby.Enter(visitor{address(r.RemoteAddr), v.peer.Leave}); err != nil {
+	if v.place, err = v.server.Lobby.Enter(v.peer.Visitor(r)); err != nil {
 		v.server.crowded(false)
 		v.peer.Close()
 		return nil, &rtc.Problem{Status: http.StatusServiceUnavailable, Code: "crowded", Detail: "Too many viewers from your address are connecting. Try again in a moment.", Retry: retryIdle}
@@ -209,13 +206,4 @@ func (v *session) play(ctx context.Context) error {
 	cancel(err)
 	all.Wait()
 	return err
-}
-
-// address reads where a request comes from.
-func address(remote string) net.Addr {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return &net.TCPAddr{}
-	}
-	return net.TCPAddrFromAddrPort(at)
 }
