@@ -155,6 +155,16 @@ func TestTracksChange(t *testing.T) {
 		if !slices.Equal(codecs, tc.codec) {
 			t.Errorf("%s: pictures as %v, want %v", tc.name, codecs, tc.codec)
 		}
+		for _, c := range []clip{web, back} { // what is made has no hole where it begins
+			begin := c.of(media.Codec.IsAudio)[0].PTS
+			sound := tc.got.of(media.Codec.IsAudio)
+			i := slices.IndexFunc(sound, func(f *media.Frame) bool { return f.PTS >= begin-30*media.Millisecond })
+			if i < 0 || sound[i].PTS > begin+30*media.Millisecond {
+				t.Errorf("%s: the sound from %v on begins with frame %d of %d", tc.name, begin, i, len(sound))
+			} else if fault := rising(sound[i:min(i+50, len(sound))]); fault != "" {
+				t.Errorf("%s: the sound from %v on: %s", tc.name, begin, fault)
+			}
+		}
 	}
 	t.Logf("%+v", g.Status("maria"))
 }

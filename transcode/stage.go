@@ -15,6 +15,7 @@ import (
 const (
 	batchBytes = 256 << 10
 	lookEach   = 50 * time.Millisecond  // at what waits, and at the children
+	leading    = 50 * media.Millisecond // how far the first sound of a child may be in front of what it was given
 	lastFrames = 500 * time.Millisecond // for the children to bring what they have when the source has ended
 	loadShare  = 64                     // frames that a batch has room for at first
 )
@@ -107,7 +108,9 @@ func (s *stage) take(r *relay.Reader, fs []*media.Frame) error {
 	if !slices.Equal(tracks, s.tracks) {
 		s.tracks = tracks
 		for _, t := range tracks {
-			s.settle(t, now)
+			if at := slotOf(t); at != noSlot && s.lanes[at].lot.source == nil { // later the frames tell: those of the old tracks may still come
+				s.settle(t, now)
+			}
 		}
 	}
 	for _, f := range fs {
@@ -130,6 +133,9 @@ func (s *stage) route(f *media.Frame, now time.Time) {
 	l := s.lanes[at]
 	if l.lot.source != f.Track || f.Key && l.lot.conversion != s.wants(f.Track) {
 		s.settle(f.Track, now)
+		if at == soundSlot && l.lot.conversion != none && s.merger.cursor != never { // the pictures wait for its first child, so that none is late
+			s.merger.expect(at, f.PTS-leading, startPatience)
+		}
 	}
 	if l.lot.conversion == none {
 		s.merger.pass(f, now)
