@@ -18,6 +18,7 @@ import (
 	"github.com/simulcart/simulcart/ingest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/outputs"
+	"github.com/simulcart/simulcart/relay"
 )
 
 func TestDiff(t *testing.T) {
@@ -320,24 +321,78 @@ func TestInBrowsers(t *testing.T) {
 	}
 }
 
-// The codec is checked before anybody dials.
+// The codec is checked before anybody dials: what the platform takes, and what a bridge makes of what it does not.
 func TestCodecThePlatformLacks(t *testing.T) {
+	no, bridge := false, func(c media.Codec) (media.Codec, bool) { return media.H264, c == media.AV1 }
+	for name, tt := range map[string]struct {
+		change func(d *Destination)
+		bridge outputs.Bridge
+		runs   bool
+	}{
+		"no bridge":                    {func(d *Destination) { d.Platform = "tiktok" }, nil, false},
+		"a bridge":                     {func(d *Destination) { d.Platform = "tiktok" }, bridge, true},
+		"a server that takes it":       {func(*Destination) {}, nil, true},
+		"no FourCC by configuration":   {func(d *Destination) { d.Enhanced = &no }, nil, false},
+		"no FourCC, but with a bridge": {func(d *Destination) { d.Enhanced = &no }, bridge, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(ctx context.Context, b *bench) {
+				b.Bridge = tt.bridge
+				b.apply(ctx, change(desired("a"), "a", tt.change))
+				p, err := b.Gate.Admit(ingest.Applicant{Stream: "maria"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				av1 := &media.Track{Codec: media.AV1, ClockRate: 90000}
+				p.SetTracks([]*media.Track{av1})
+				if err := p.WriteFrame(&media.Frame{Track: av1, Key: true, Data: []byte{1}}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				synctest.Wait()
+				st, _ := b.Stream("maria")
+				d := st.Destinations[0]
+				if runs := len(b.made["a"][0].runs) > 0; runs != tt.runs || (d.Cause == "codec" && d.State == "rejected") == tt.runs {
+					t.Errorf("it runs: %t; destination: %+v", runs, d)
+				}
+			})
+		})
+	}
+}
+
+// What a destination reads of renditions counts too, until it or its stream is gone.
+func TestCountersOfRenditions(t *testing.T) {
 	on(t, func(ctx context.Context, b *bench) {
-		b.apply(ctx, change(desired("a"), "a", func(d *Destination) { d.Platform = "tiktok" }))
-		p, err := b.Gate.Admit(ingest.Applicant{Stream: "maria"})
-		if err != nil {
-			t.Fatal(err)
+		const rendition = "maria~made"
+		b.Variants = func(string) []*relay.Stream { return []*relay.Stream{b.hub.Stream(rendition)} }
+		b.apply(ctx, desired("a", "b"))
+		for _, name := range []string{"maria", rendition} {
+			s := b.hub.Stream(name)
+			in, err := s.Publish(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := s.Subscribe("a", 0)
+			defer r.Close()
+			if err := in.WriteFrame(&media.Frame{Track: &media.Track{Codec: media.H264}, Key: true, Data: []byte{1, 2, 3}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := r.Next(ctx, nil, 1); err != nil {
+				t.Fatal(err)
+			}
 		}
-		av1 := &media.Track{Codec: media.AV1, ClockRate: 90000}
-		p.SetTracks([]*media.Track{av1})
-		if err := p.WriteFrame(&media.Frame{Track: av1, Key: true, Data: []byte{1}}); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		synctest.Wait()
 		st, _ := b.Stream("maria")
-		if d := st.Destinations[0]; d.Cause != "codec" || d.State != "rejected" || len(b.made["a"][0].runs) != 0 {
-			t.Errorf("destination: %+v, want cause codec before it runs", d)
+		if d := st.Destinations[0]; d.Frames != 2 || d.Bytes != 6 {
+			t.Errorf("%d frames of %d bytes, want 2 of 6", d.Frames, d.Bytes)
+		}
+		made := b.hub.Stream(rendition)
+		b.apply(ctx, desired("b"))
+		if n := made.Counters("a"); n.Frames != 0 {
+			t.Errorf("a destination that is gone has counters: %+v", n)
+		}
+		b.apply(ctx, Desired{})
+		if b.hub.Stream(rendition) == made {
+			t.Error("the rendition of a stream that is gone is there")
 		}
 	})
 }

@@ -1,7 +1,9 @@
 package rtmp
 
 import (
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/simulcart/simulcart/media"
@@ -61,5 +63,49 @@ func TestFit(t *testing.T) {
 	}
 	if (&Push{}).choose(all) != nil || (&Play{}).choose() != nil {
 		t.Error("something is chosen where nothing can be")
+	}
+}
+
+// What a bridge does not bring is said once, and taken back when it comes.
+func TestTell(t *testing.T) {
+	var hub relay.Hub
+	base, made := hub.Stream("maria"), hub.Stream("made")
+	track := func(c media.Codec) *media.Track { return &media.Track{ID: 1, Codec: c} }
+	opus, aac := track(media.Opus), track(media.AAC)
+	in, err := base.Publish([]*media.Track{opus})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := base.Follow("out", 0, func(*relay.Stream, []*media.Track) *relay.Stream { return made })
+	defer r.Close()
+	var log strings.Builder
+	p := &Push{Name: "out", Progress: &outputs.Progress{}, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	p.Progress.Enter(outputs.Publishing)
+	p.tell(r)
+	for at := range media.Time(60) {
+		if err := in.WriteFrame(&media.Frame{Track: opus, DTS: at * 100 * media.Millisecond, Key: true}); err != nil {
+			t.Fatal(err)
+		}
+		p.tell(r)
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), "opus") || !strings.Contains(log.String(), "output=out") {
+		t.Errorf("%d warnings in %s", n, log.String())
+	}
+	out, err := made.Publish([]*media.Track{aac})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := out.WriteFrame(&media.Frame{Track: aac, DTS: 5900 * media.Millisecond, Key: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.Next(t.Context(), nil, 1); err != nil {
+		t.Fatal(err)
+	}
+	p.tell(r)
+	if !strings.Contains(log.String(), "all tracks again") {
+		t.Errorf("the end is not told: %s", log.String())
+	}
+	if err := lacks(nil, relay.ErrStarved); outputs.CauseOf(err) != outputs.CodecMismatch || !strings.Contains(err.Error(), "ffmpeg") {
+		t.Errorf("got %v", err)
 	}
 }
