@@ -152,6 +152,7 @@ func (f *Follower) clock() *media.Frame {
 
 // note notes what is handed over.
 func (f *Follower) note(g *media.Frame) {
+	f.fresh = false
 	c := classOf(g.Track)
 	f.last[c] = g
 	if c == pictures {
@@ -161,7 +162,7 @@ func (f *Follower) note(g *media.Frame) {
 
 // goBack changes to what the base's tracks want now, once what was handed over is what is there.
 func (f *Follower) goBack() {
-	if f.now.stream == f.base {
+	if f.now.stream == f.base || f.fresh {
 		return
 	}
 	to := f.want(nil)
@@ -186,7 +187,7 @@ func (f *Follower) goBack() {
 
 // change reads another stream, or the next session of the same one, from behind what was handed over.
 func (f *Follower) change(to *Stream) {
-	f.moved, f.linked = true, false
+	f.moved, f.linked, f.fresh = true, false, true
 	for _, g := range f.last {
 		if g != nil {
 			f.floor = max(f.floor, g.DTS)

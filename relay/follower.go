@@ -38,6 +38,7 @@ type Follower struct {
 	judged  [classes]*media.Track // suit
 	last    [classes]*media.Frame // that were handed over
 	moved   bool                  // it has changed at least once
+	fresh   bool                  // and has handed over nothing since
 	floor   media.Time            // what was handed over when it did; nothing older follows
 	linked  bool                  // pictures may follow that are no key frame
 	began   media.Time            // decode time of base's newest frame when the rendition was begun with

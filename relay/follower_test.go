@@ -182,6 +182,21 @@ func TestFollowPictures(t *testing.T) {
 	}
 }
 
+// Tracks that do not suit for a moment only, and suit again before they are read, are read from the rendition all the same.
+func TestFollowForAMoment(t *testing.T) {
+	tr := newTrial(t, video, audio)
+	k0, a0, k2, a2 := at(video, 0, true), at(audio, 0, false), at(video, 2, true), at(audio, 2, false)
+	tr.write(tr.in, k0, a0, at(vp8, 1, true), k2, a2)
+	tr.want(tr.base, k0, a0)
+	tr.want(nil)
+	out := tr.rendition(video, audio)
+	m1, v3 := at(fromVP8, 1, true), at(video, 3, false)
+	tr.write(out, k0, a0, m1, k2, a2)
+	tr.want(tr.made, m1, k2, a2)
+	tr.write(tr.in, v3)
+	tr.want(tr.base, v3)
+}
+
 // A rendition that others read already is read from the first group that is new; nothing older than what was handed over follows, of no
 // track.
 func TestFollowIntoWindow(t *testing.T) {
