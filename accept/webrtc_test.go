@@ -142,9 +142,9 @@ func watchRTMP(t *testing.T, name string, reordered bool) {
 	mediatest.Within(t, patience, "a viewer", func() bool {
 		return strings.Contains(g.page(t, g.metrics, "/metrics"), `simulcart_webrtc_peers{side="whep",state="connected",stream="maria"} 1`)
 	})
+	bridged(t, g, reordered)
 	time.Sleep(2 * time.Second)
 	g.show(t, s, `{"action":"show","product":"red","style":"e1"}`)
-	bridged(t, g, reordered)
 	r := watch.Report(t)
 	watched(t, name, r)
 	if n := r.Count("audio", "packetsReceived"); n < float64(seconds)*40 {

@@ -247,3 +247,32 @@ func TestProgramIsNoHelp(t *testing.T) {
 		})
 	}
 }
+
+// A child that is slow to begin, on a machine that has much to do, is waited for: who asks a rendition for its tracks is told of all.
+func TestSlowBegin(t *testing.T) {
+	g := newRig(t)
+	g.FFmpeg = filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(g.FFmpeg, []byte("#!/bin/sh\nPATH=/bin:/usr/bin\ncase \"$*\" in *libx264*) sleep 4;; esac\nexec ffmpeg \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := readClip(t, mediatest.Media(t, mediatest.Clip{Seconds: 8, BFrames: 2}))
+	p := g.publish(t, c.tracks)
+	s := g.watch(t, Web)
+	told := make(chan []*media.Track, 1)
+	go func() {
+		to := g.Stream("maria", Web)
+		_ = to.Await(t.Context())
+		told <- to.Tracks()
+	}()
+	g.play(t, p, c, 1)
+	await(t, "pictures", 20*time.Second, func() bool { return s.count(media.Codec.IsVideo) >= 60 })
+	p.End()
+	kinds := make(map[media.Codec]bool)
+	for _, one := range <-told {
+		kinds[one.Codec] = true
+	}
+	if !kinds[media.H264] || !kinds[media.Opus] {
+		t.Errorf("the rendition began with %v, want pictures and sound", kinds)
+	}
+	s.all(t)
+}

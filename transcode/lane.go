@@ -235,15 +235,18 @@ func (l *lane) takeUp() (j job, ok bool) {
 func (l *lane) beginLocked() {
 	m := l.stage.merger
 	wait, begin := patience, l.run.due+min(margin<<min(l.loss.times, 8), marginMost)
+	from := begin
 	if m.cursor == never {
-		wait, begin = startPatience, l.queue[0].PTS
+		wait, begin = beginPatience, l.queue[0].PTS
+		from = never // sound in front of the first picture waits for it too, so that all tracks are there at once
 		if l.stage.edge > begin {
 			begin, m.floor = l.stage.edge, l.stage.edge
+			from = begin
 		}
 	}
 	l.loss.key = false
 	l.run.begin = begin
-	m.expect(l.slot, begin, wait)
+	m.expect(l.slot, from, wait)
 }
 
 // hold makes c the lane's child; false where the assignment has changed meanwhile.
@@ -285,7 +288,10 @@ func (l *lane) checkLocked(now time.Time) {
 		return
 	}
 	limit := patience
-	if l.run.back == never {
+	switch {
+	case l.run.back == never && l.stage.merger.cursor == never:
+		limit = beginPatience
+	case l.run.back == never:
 		limit = startPatience
 	}
 	hangs := now.Sub(l.run.moved) > limit && l.run.due-max(l.run.back, l.run.begin) > owes

@@ -11,6 +11,7 @@ import (
 const (
 	patience      = time.Second     // how long a frame waits for a lane that works, and how long a child may be silent
 	startPatience = 3 * time.Second // the same for the first frame of a child
+	beginPatience = 6 * time.Second // the same where nothing was written yet: outputs ask once which tracks there are, as WHEP does
 	overdue       = media.Time(time.Second)
 	never         = media.Time(-1 << 62)
 )
@@ -111,7 +112,13 @@ func (m *merger) take(s slot, f *media.Frame, now time.Time) bool {
 	if f.DTS <= l.horizon {
 		return true // twice
 	}
-	l.awaited, l.patience, l.horizon = true, patience, f.DTS
+	wait := patience
+	if l.awaited { // who began late catches up with what has waited for so long
+		if _, oldest := m.first(); oldest.Frame != nil {
+			wait = max(wait, min(l.patience, now.Sub(oldest.at)+patience))
+		}
+	}
+	l.awaited, l.patience, l.horizon = true, wait, f.DTS
 	if f.DTS <= m.cursor {
 		return false
 	}

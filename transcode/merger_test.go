@@ -112,6 +112,31 @@ func TestMergerWaitsForWhatIsExpected(t *testing.T) {
 	r.end(r.now)
 }
 
+// A lane that begins late is awaited until it has caught up, and then no longer than others.
+func TestMergerLetsCatchUp(t *testing.T) {
+	r := newMergerRig()
+	r.expect(pictureSlot, never, beginPatience)
+	for at := 1; at <= 4; at++ {
+		r.source('a', at)
+	}
+	r.after(beginPatience - time.Second)
+	r.want(t, "")
+	r.coded(pictureSlot, 'K', 1)
+	r.want(t, "Ka")
+	r.after(100 * time.Millisecond)
+	r.want(t, "Ka") // what waits since the beginning waits for the next picture
+	r.coded(pictureSlot, 'v', 3)
+	r.coded(pictureSlot, 'v', 5)
+	r.want(t, "Kaavaa")
+	r.source('a', 8)
+	r.coded(pictureSlot, 'v', 8)
+	r.source('a', 9)
+	r.want(t, "Kaavaavva")
+	r.after(patience)
+	r.want(t, "Kaavaavvaa")
+	r.end(r.now)
+}
+
 func TestMergerStartsAtTheFloor(t *testing.T) {
 	r := newMergerRig()
 	r.stand(pictureSlot, r.now)

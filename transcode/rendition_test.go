@@ -91,6 +91,7 @@ func TestSessions(t *testing.T) {
 		p := g.publish(t, c.tracks)
 		p.SetWall(0, time.Unix(int64(n), 0))
 		g.play(t, p, c, 8)
+		await(t, "the child's first frames", guard*goal, func() bool { return s.count(media.Codec.IsAudio) >= 150 })
 		if !to.Wall(0).Equal(time.Unix(int64(n), 0)) || to.Snapshot().Session != n {
 			t.Errorf("session %d: wall %v, session %d", n, to.Wall(0), to.Snapshot().Session)
 		}

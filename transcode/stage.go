@@ -175,7 +175,7 @@ func (s *stage) settle(t *media.Track, now time.Time) {
 	}
 	l.assignLocked(a)
 	if a.conversion != none && s.merger.cursor == never {
-		s.merger.expect(at, never, startPatience)
+		s.merger.expect(at, never, beginPatience)
 	}
 	s.merger.stand(s.clockSlot(), now)
 	s.log.Info("track is settled", "track", t.Codec.String(), "conversion", a.String())
