@@ -33,7 +33,7 @@ PARTS := harness demo relay obs publishers players codecs clock longsession reco
 	badinput secrets reload drain metrics skew skewfaults overlaydelay overlayinput spoofedoverlays partners rtsp bridges \
 	hls hlsstart hlsrules hlsreconnect hlsskew hlsrendered hlsdelay feeddelay hlsfaults hlsdisk hlssecure readers tokens \
 	revoked whep whip whepnarrow whepviewers whiprelay whiptakeover encoderdelay webrtcpeers webrtcpion webrtcloss whipobs \
-	whepskew whipsync whepsync
+	whepskew watchpage whipsync whepsync
 PART  ?= $(PARTS)
 $(foreach p,$(PART),$(if $(filter $p,$(PARTS)),,$(error no part $p; the parts are: $(PARTS))))
 

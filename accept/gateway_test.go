@@ -92,6 +92,12 @@ func (g *gateway) start(t testing.TB, streams ...stream) *gateway {
 	g.ca, g.dir = mediatest.NewAuthority(t), t.TempDir()
 	g.ca.Issue(t, filepath.Join(g.dir, "server.crt"), filepath.Join(g.dir, "server.key"))
 	g.configure(t, g.yaml(streams...))
+	return g.again(t)
+}
+
+// again starts a simulcart with the configuration that is there, and waits until it is ready.
+func (g *gateway) again(t testing.TB) *gateway {
+	t.Helper()
 	g.Process = mediatest.Start(t, mediatest.Command{
 		Name: "simulcart", Path: binary(t), Args: []string{"serve", "--config", g.file()}, Dir: g.dir,
 	})

@@ -12,6 +12,7 @@ export interface Reply {
 
 const patience = 10_000; // ms for an answer
 const endPatience = 2000; // ms for the server to hear of an end
+const knownPatience = 3000; // ms for the server to know a session
 const longestAfter = 60_000; // ms that a server may have us wait
 
 const headers = (secret: string): Record<string, string> => (secret ? { Authorization: `Bearer ${secret}` } : {});
@@ -54,6 +55,17 @@ export async function end(session: string, secret: string, pc: { close(): void }
   const told = fetch(session, { ...always, method: "DELETE", headers: headers(secret), keepalive: true }).catch(() => undefined);
   await Promise.race([told, new Promise((done) => setTimeout(done, endPatience))]);
   pc.close();
+}
+
+/** Says whether the server still knows a session; no, where it cannot be reached. */
+export async function isKnown(session: string, secret: string): Promise<boolean> {
+  const head = { ...headers(secret), "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*" };
+  try {
+    const signal = AbortSignal.timeout(knownPatience);
+    return (await fetch(session, { ...always, method: "PATCH", headers: head, body: "a=end-of-candidates\r\n", signal })).status !== 404;
+  } catch {
+    return false;
+  }
 }
 
 /** Says whether somebody answers at an address. */

@@ -1,7 +1,7 @@
 // Plays a stream over WebRTC, by WHEP (draft-ietf-wish-whep): the player offers, the server answers.
 
 import type { Tell } from "./carriage.ts";
-import { end, lossOf, offer, type Loss } from "./dialogue.ts";
+import { end, isKnown, lossOf, offer, type Loss } from "./dialogue.ts";
 import type { Ending, Picture, Player } from "./player.ts";
 import { label, Line, protocol, readTimed } from "./rtp.ts";
 import type { Meeting } from "./session.ts";
@@ -14,6 +14,7 @@ const picturePatience = 10_000; // ms from the answer to the first picture: an e
 const slack = 40; // ms that pictures and sound wait at least, so that a state is there before its picture
 const soundPatience = 1000; // ms from an answer without sound to another question
 const beat = 1000; // ms between two looks at the statistics
+const silentBeats = 3; // without a packet, after which the server is asked whether it is still there
 
 /** What to play. */
 export interface Wish {
@@ -74,15 +75,22 @@ async function attempt(video: HTMLVideoElement, wish: Wish, state: Tell, signal:
     video.srcObject = media;
     if (!(await firstPicture(video, pc, over, signal))) return refuse(elsewhere);
     const delay = new Delay();
-    const look = (): void => void pc.getStats().then((stats) => delay.take(stats), () => undefined); // closed since
-    watching = setInterval(look, beat);
+    const silence = new Silence();
+    const missed = new Promise<Loss>((miss) => {
+      const look = async (): Promise<void> => {
+        const stats = await pc.getStats();
+        delay.take(stats);
+        if (silence.take(stats) && !(await isKnown(session, wish.token))) miss("lost");
+      };
+      watching = setInterval(() => void look().catch(() => undefined), beat); // closed since
+    });
     const player: Player = { transport: "whep", latency: () => delay.seconds, time: (picture) => clock.of(picture), close };
     const left = (how: Loss): Ending => {
       if (how === "closed") session = ""; // the server has forgotten it
       close();
       return how; // it may have ended: the next answer tells
     };
-    return { is: "playing", player, over: over.then(left) };
+    return { is: "playing", player, over: Promise.race([over, missed]).then(left) };
   } catch {
     return refuse(elsewhere); // an answer that this browser does not take
   }
@@ -139,6 +147,24 @@ class Clock {
   // Where the browser does not tell the timestamp of a picture, states hold as soon as they are there.
   of({ rtpTimestamp }: Picture): number {
     return rtpTimestamp === undefined ? this.#newest : this.#line.seconds(rtpTimestamp);
+  }
+}
+
+/** Tells when no packet has come for a while. */
+export class Silence {
+  #packets = NaN;
+  #beats = 0;
+
+  /** Says, each so many beats, that it is silent. */
+  take(stats: Iterable<readonly [string, unknown]> | RTCStatsReport): boolean {
+    let packets = 0;
+    for (const [, value] of stats as Iterable<readonly [string, unknown]>) {
+      const s = value as Record<string, unknown>;
+      if (s["type"] === "inbound-rtp") packets += Number(s["packetsReceived"] ?? 0);
+    }
+    this.#beats = packets === this.#packets ? this.#beats + 1 : 0;
+    this.#packets = packets;
+    return this.#beats > 0 && this.#beats % silentBeats === 0;
   }
 }
 

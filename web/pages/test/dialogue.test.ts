@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { end, isThere, offer, waitOf } from "../src/dialogue.ts";
-import { Delay, meaning } from "../src/whep.ts";
+import { end, isKnown, isThere, offer, waitOf } from "../src/dialogue.ts";
+import { Delay, meaning, Silence } from "../src/whep.ts";
 
 const address = "http://host/whep/maria";
 type Asked = { address: string; init: RequestInit };
@@ -70,6 +70,24 @@ test("asks whether somebody is there", async () => {
   assert.equal((await answering(new Response(null, { status: 204 }), () => isThere(address))).got, true);
   assert.equal((await answering(new Response(null, { status: 503 }), () => isThere(address))).got, false);
   assert.equal((await answering(null, () => isThere(address))).got, false);
+});
+
+test("asks whether a session is known", async () => {
+  const session = "http://host/whep/maria/x1";
+  const { got, asked } = await answering(new Response(null, { status: 204 }), () => isKnown(session, "t0ken"));
+  const { init } = asked[0]!;
+  assert.deepEqual([got, asked[0]!.address, init.method, init.body], [true, session, "PATCH", "a=end-of-candidates\r\n"]);
+  assert.deepEqual(init.headers, { Authorization: "Bearer t0ken", "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*" });
+  assert.equal((await answering(new Response(null, { status: 404 }), () => isKnown(session, ""))).got, false);
+  assert.equal((await answering(new Response(null, { status: 503 }), () => isKnown(session, ""))).got, true, "who is in the way may be busy");
+  assert.equal((await answering(null, () => isKnown(session, ""))).got, false);
+});
+
+test("tells of silence, now and then", () => {
+  const silence = new Silence();
+  const said = [5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7].map((packets) =>
+    silence.take([["A", { type: "inbound-rtp", packetsReceived: packets }], ["V", { type: "inbound-rtp", packetsReceived: 1 }], ["C", { type: "codec" }]]));
+  assert.deepEqual(said.map(Number), [0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0]);
 });
 
 test("what refuses for good leaves the stream to HLS", () => {
