@@ -32,8 +32,7 @@ FUZZTIME := 3s
 PARTS := harness demo relay obs publishers players codecs clock longsession reconnect takeover isolation delay retry \
 	badinput secrets reload drain metrics skew skewfaults overlaydelay overlayinput spoofedoverlays partners rtsp bridges \
 	hls hlsstart hlsrules hlsreconnect hlsskew hlsrendered hlsdelay feeddelay hlsfaults hlsdisk hlssecure readers tokens \
-	revoked whep whip whepnarrow whepviewers whiprelay whiptakeover encoderdelay webrtcpeers webrtcpion webrtcloss whipobs \
-	whepskew watchpage whipsync whepsync
+	revoked whep whip whepnarrow whepviewers whiprelay whiptakeover encoderdelay webrtcpeers webrtcpion webrtcloss whipobs whepskew watchpage whipsync whepsync whepjoins webrtcinput
 PART  ?= $(PARTS)
 $(foreach p,$(PART),$(if $(filter $p,$(PARTS)),,$(error no part $p; the parts are: $(PARTS))))
 

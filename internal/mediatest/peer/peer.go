@@ -223,8 +223,8 @@ func (c *Client) As(token string) *Client {
 	return &other
 }
 
-// connect begins the session and waits until media may flow.
-func (c *Client) connect(at string) {
+// Connect begins the session and waits until media may flow.
+func (c *Client) Connect(at string) {
 	c.t.Helper()
 	c.Begin(at)
 	c.Await(webrtc.PeerConnectionStateConnected)

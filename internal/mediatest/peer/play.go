@@ -42,7 +42,7 @@ type Player struct {
 func Play(t testing.TB, at string, channel bool, o Options) *Player {
 	t.Helper()
 	p := NewPlayer(t, channel, o)
-	p.connect(at)
+	p.Connect(at)
 	return p
 }
 

@@ -35,7 +35,7 @@ type lane struct {
 func Publish(t testing.TB, at string, o Options, tracks ...*media.Track) *Publisher {
 	t.Helper()
 	p := NewPublisher(t, o, tracks...)
-	p.connect(at)
+	p.Connect(at)
 	return p
 }
 
