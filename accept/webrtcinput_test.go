@@ -32,13 +32,7 @@ func TestWebRTCInput(t *testing.T) {
 	opus := &media.Track{ID: 1, Codec: media.Opus, ClockRate: 48000}
 	publisher := peer.NewPublisher(t, peer.Options{Token: jo.key(), Edit: func(offer string) string { return offer + innerCandidates() }}, opus)
 	viewer := peer.NewPlayer(t, true, peer.Options{Edit: func(offer string) string { return offer + innerCandidates() }})
-	mediatest.Within(t, patience, "a stream with media", func() bool {
-		a := peer.Ask(t, http.MethodPost, base+"/whep/maria", "application/sdp", viewer.Offer())
-		if a.Status == http.StatusCreated {
-			peer.Ask(t, http.MethodDelete, base+a.Header.Get("Location"), "", "")
-		}
-		return a.Status == http.StatusCreated
-	})
+	g.awaitMedia(t, s)
 
 	packets := outside.Watch(t)
 	inner := tell(t, publisher.Client, base+"/whip/jo") + tell(t, viewer.Client, base+"/whep/maria")
