@@ -2,6 +2,7 @@ package whip_test
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/internal/mediatest/peer"
 	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/relay"
 )
 
 // bad is a network that loses one datagram in 20, and lets others overtake each other.
@@ -16,7 +18,7 @@ func bad(seed uint64) mediatest.Trouble {
 	return mediatest.Trouble{Loss: 0.05, Delay: 25 * time.Millisecond, Jitter: 30 * time.Millisecond, Double: 0.01, Seed: seed}
 }
 
-// What the network loses is asked for again, and each picture is relayed.
+// What the network loses is asked for again. What cannot be had in time, on a busy machine, leaves no picture behind that refers to it.
 func TestLossIsRepaired(t *testing.T) {
 	const pictures = 100
 	for name, o := range map[string]peer.Options{"with RTX": {Token: key}, "on the same stream": {Token: key, NoRepair: true}} {
@@ -26,46 +28,81 @@ func TestLossIsRepaired(t *testing.T) {
 			o.Via = network.Addr
 			reader := r.stream.Subscribe("test", 0)
 			defer reader.Close()
-			p := peer.Publish(t, r.url, o, video, sound)
-			wrote := map[media.Time][]byte{}
-			began := time.Now()
-			for i := range int64(pictures) {
-				time.Sleep(time.Until(began.Add(time.Duration(i) * 20 * time.Millisecond)))
-				isKey := i == 0 || len(p.Wishes(0)) > 0
-				for len(p.Wishes(0)) > 0 {
-					<-p.Wishes(0)
-				}
-				f := &media.Frame{Track: video, PTS: ms(20 * i), Key: isKey, Data: r.picture(isKey, 6000)}
-				p.Write(f)
-				p.Write(&media.Frame{Track: sound, PTS: ms(20 * i), Data: opus(byte(i))})
-				wrote[f.PTS] = f.Data
-			}
-			for i := range int64(5) { // so that nothing is lost at the very end
-				p.Write(&media.Frame{Track: video, PTS: ms(20 * (pictures + i)), Data: r.picture(false, 100)})
-			}
+			l := &lossy{rig: r, publisher: peer.Publish(t, r.url, o, video, sound)}
 			var got []*media.Frame
-			for end := -1; end < 0; {
-				more, _ := r.frames(reader, 1)
-				got = append(got, more...)
-				if end = slices.IndexFunc(got, func(f *media.Frame) bool { return bytes.Equal(f.Data, wrote[ms(20*(pictures-1))]) }); end >= 0 {
-					got = got[:end+1]
+			for began := time.Now(); len(got) == 0 || l.number(got[len(got)-1]) < pictures-1; got = append(got, l.come(reader)...) {
+				if time.Sleep(time.Until(began.Add(time.Duration(len(l.wrote)) * 20 * time.Millisecond))); time.Since(began) > 20*time.Second {
+					t.Fatalf("%d pictures came of %d", len(got), len(l.wrote))
 				}
+				l.write()
 			}
-			begin := ms(20*(pictures-1)) - got[len(got)-1].PTS // the first key frame may have been lost
-			for i, f := range got {
-				if !bytes.Equal(f.Data, wrote[f.PTS+begin]) {
-					t.Errorf("picture %d at %v is not as it was sent", i, f.PTS)
-				}
-			}
+			l.check(got)
+			last := l.number(got[len(got)-1])
 			st, _ := r.server.Status("maria")
-			t.Logf("%s; %d pictures; %d packets repaired, %d lost; %v there and back, jitter %v", network, len(got), st.Repaired, st.Lost, st.Trip, st.Jitter)
-			if len(got) < pictures-20 || got[len(got)-1].PTS != ms(20*int64(len(got)-1)) || network.Up.Lost() < 20 || st.Repaired < 20 || st.Asked < st.Repaired || st.Came < 5*pictures {
-				t.Errorf("%d of %d pictures, the last at %v; %s; %d repaired", len(got), pictures, got[len(got)-1].PTS, network, st.Repaired)
+			t.Logf("%s; %d pictures of %d; %+v", network, len(got), last+1, st)
+			if len(got) < pictures/4 || network.Up.Lost() < 20 || st.Repaired < 20 || st.Asked < st.Repaired || st.Came < 5*pictures {
+				t.Errorf("%d of %d pictures; %s; %+v", len(got), last+1, network, st)
 			}
-			if st.Trip < 50*time.Millisecond || st.Trip > 400*time.Millisecond || st.Jitter < 3*time.Millisecond {
+			if st.Trip < 50*time.Millisecond || st.Jitter < 3*time.Millisecond {
 				t.Errorf("measured %+v", st)
 			}
 		})
+	}
+}
+
+// lossy is a publisher over a bad network. Each picture has a size of its own.
+type lossy struct {
+	*rig
+	publisher *peer.Publisher
+	wrote     [][]byte
+}
+
+const least = 6000 // bytes of a picture
+
+// write sends the next picture, a key frame where one is asked for, and sound.
+func (l *lossy) write() {
+	l.Helper()
+	n := len(l.wrote)
+	isKey := n == 0
+	for len(l.publisher.Wishes(0)) > 0 {
+		<-l.publisher.Wishes(0)
+		isKey = true
+	}
+	f := &media.Frame{Track: video, PTS: ms(20 * int64(n)), Key: isKey, Data: l.picture(isKey, least+n)}
+	l.publisher.Write(f)
+	l.publisher.Write(&media.Frame{Track: sound, PTS: f.PTS, Data: opus(byte(n))})
+	l.wrote = append(l.wrote, f.Data)
+}
+
+// come gives the pictures that have come.
+func (l *lossy) come(reader *relay.Reader) (pictures []*media.Frame) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	frames, _, _ := reader.Next(ctx, nil, 1<<20)
+	return slices.DeleteFunc(frames, func(f *media.Frame) bool { return !f.Track.Codec.IsVideo() })
+}
+
+// number says which picture it is.
+func (l *lossy) number(f *media.Frame) int { return len(f.Data) - 4 - least }
+
+// check looks whether pictures are as they were sent, at their times, and none refers to one that is not there.
+func (l *lossy) check(got []*media.Frame) {
+	l.Helper()
+	for i, f := range got {
+		n := l.number(f)
+		if !bytes.Equal(f.Data, l.wrote[n]) {
+			l.Errorf("picture %d is not as it was sent", n)
+		}
+		if i == 0 {
+			continue
+		}
+		before := l.number(got[i-1])
+		if f.PTS-got[i-1].PTS != ms(20*int64(n-before)) {
+			l.Errorf("picture %d is at %v, picture %d at %v", n, f.PTS, before, got[i-1].PTS)
+		}
+		if n != before+1 && !f.Key {
+			l.Errorf("picture %d follows picture %d", n, before)
+		}
 	}
 }
 
