@@ -61,23 +61,24 @@ func encode(t *testing.T, video, audio string, seconds int) (e encoded) {
 	}
 }
 
-// air publishes at the pace of the media.
-func (g *gateway) air(stream string, e encoded) {
+// air publishes at the pace of the media. The publisher is there until it is told to end.
+func (g *gateway) air(stream string, e encoded) (end func()) {
 	g.Helper()
 	p, err := g.node.gate.Admit(ingest.Applicant{Stream: stream, Protocol: "whip", Remote: "192.0.2.1:1", Software: "test"})
 	if err != nil {
 		g.Fatal(err)
 	}
-	defer p.Close(true)
+	end = func() { p.Close(true) }
 	p.SetTracks(e.tracks)
 	began := time.Now()
 	for _, f := range e.frames {
 		time.Sleep(time.Until(began.Add((f.DTS - e.frames[0].DTS).Duration())))
 		if err := p.WriteFrame(f); err != nil {
 			g.Errorf("write: %v", err)
-			return
+			return end
 		}
 	}
+	return end
 }
 
 // fetch gives what a public address answers.
@@ -154,7 +155,7 @@ func TestOutputsGetWhatTheyTake(t *testing.T) {
 			g := newGatewayWith(t, fmt.Sprintf(fitConfig, r.Addr))
 			e := encode(t, tt.video, tt.audio, 3)
 			var airing sync.WaitGroup
-			airing.Go(func() { g.air("maria", e) })
+			airing.Go(func() { g.air("maria", e)() })
 			defer airing.Wait()
 			began := time.Now()
 			mediatest.Within(t, patience, "a session", func() bool { return g.node.hub.Stream("maria").Snapshot().Frames > 0 })
@@ -216,21 +217,31 @@ func checkBridged(t *testing.T, st control.StreamStatus, want []string) {
 	}
 }
 
-// HLS, which does not carry VP8, has H.264 in its place.
+// HLS, which does not carry VP8, has H.264 in its place, also where a browser takes over from OBS: the pictures before and after are in one
+// playlist.
 func TestHLSOfVP8(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: needs ffmpeg")
 	}
 	g := newGatewayWith(t, fmt.Sprintf(fitConfig, mediatest.NewReceiver(t).Addr))
-	e := encode(t, "libvpx", "libopus", 6)
+	before, after := encode(t, "libx264", "aac", 4), encode(t, "libvpx", "libopus", 5)
 	var airing sync.WaitGroup
-	airing.Go(func() { g.air("maria", e) })
+	airing.Go(func() {
+		defer g.air("maria", before)()
+		defer g.air("maria", after)()
+	})
 	defer airing.Wait()
 	mediatest.Within(t, patience, "a session", func() bool { return g.node.hub.Stream("maria").Snapshot().Frames > 0 })
-	list := g.fetch("/hls/maria/index.m3u8") // which comes with the first segments
-	if !strings.Contains(list, `CODECS="avc1`) || !strings.Contains(list, "mp4a.40.2") {
-		t.Errorf("want H.264 and AAC in:\n%s", list)
+	index := g.fetch("/hls/maria/index.m3u8") // which comes with the first segments
+	if !strings.Contains(index, `CODECS="avc1`) || !strings.Contains(index, "mp4a.40.2") {
+		t.Errorf("want H.264 and AAC in:\n%s", index)
 	}
+	lines := strings.Split(strings.TrimSpace(index), "\n")
+	list := "/hls/maria/" + lines[len(lines)-1]
+	mediatest.Within(t, patience, "segments of both", func() bool {
+		_, behind, discontinuous := strings.Cut(g.fetch(list), "#EXT-X-DISCONTINUITY\n")
+		return discontinuous && strings.Contains(behind, "#EXT-X-MAP") && strings.Count(behind, "#EXTINF") > 1
+	})
 }
 
 // Without ffmpeg a destination gets the pictures that it takes, and says what is missing; one that takes nothing of a stream says so too.
@@ -252,7 +263,7 @@ func TestOutputsWithoutFFmpeg(t *testing.T) {
 		}
 	}
 	var airing sync.WaitGroup
-	airing.Go(func() { g.air("maria", e) })
+	airing.Go(func() { g.air("maria", e)() })
 	defer airing.Wait()
 	mediatest.Within(t, patience, "the destination to say what is missing", func() bool {
 		st, _ := g.node.controller.Stream("maria")
