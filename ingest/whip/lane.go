@@ -29,7 +29,7 @@ const (
 	askAfter   = 10 * time.Millisecond  // that a packet is missing, and the jitter: it may be late
 	askLatest  = 60 * time.Millisecond  //
 	askEach    = 50 * time.Millisecond  // again, or in the time that it takes to come
-	askSeldom  = 150 * time.Millisecond // but so often at least, since requests are lost too
+	askSeldom  = 100 * time.Millisecond // but so often at least, since requests and answers are lost too, and there is half a second
 	repairEach = 20 * time.Millisecond  // pion hands over what was sent again when it is asked, not when it comes
 	soundWait  = 100 * time.Millisecond // for packets that cannot be asked for
 	largest    = 2048                   // bytes of a packet

@@ -277,7 +277,7 @@ func numbersOf(t testing.TB, name string, pictures io.Reader) (numbers []int) {
 // complaints leaves out what ffmpeg 5.1 says of onTextData messages in FLV, which it reads all the same, and of pictures of full range that are
 // scaled.
 func complaints(said string) string {
-	harmless := []string{"OnTextData packet is not implemented", "If you want to help, upload a sample", "New subtitle stream", "deprecated pixel format used"}
+	harmless := []string{"OnTextData packet is not implemented", "If you want to help, upload a sample", "New subtitle stream", "deprecated pixel format used", "Last message repeated"}
 	var rest strings.Builder
 	for l := range strings.Lines(said) {
 		if !slices.ContainsFunc(harmless, func(part string) bool { return strings.Contains(l, part) }) {
