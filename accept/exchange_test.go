@@ -79,10 +79,11 @@ func (x *exchange) recorded(t *testing.T) []int {
 	return mediatest.Numbers(t, x.file)
 }
 
-// check checks that all pictures of the clip are there from some picture on, a second's at least.
+// check checks that all pictures of the clip are there from some picture on, a second's at least. webrtcbin may lose the last ones when it ends.
 func (x *exchange) check(t *testing.T, who string, numbers []int) {
 	t.Helper()
-	if len(numbers) < pick(t, 30, 20*30) || numbers[0]+len(numbers) != x.clip.Pictures {
+	const ending = 3
+	if len(numbers) < pick(t, 30, 20*30) || numbers[0]+len(numbers) < x.clip.Pictures-ending {
 		t.Errorf("%s: %d pictures, want all up to %d: %v", who, len(numbers), x.clip.Pictures-1, numbers)
 		return
 	}

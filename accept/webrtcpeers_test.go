@@ -94,12 +94,15 @@ func TestWebRTCPion(t *testing.T) {
 			return len(got) > 0 && bytes.HasSuffix(got[len(got)-1].Data, last)
 		})
 		got := v.Frames(kind)
-		figure(t, "webrtcpion_"+kind, float64(len(got)), fmt.Sprintf("of %d frames, byte by byte", len(sent)))
-		for i, want := range sent[max(0, len(sent)-len(got)):] {
-			if !bytes.HasSuffix(got[i].Data, want) || got[i].Gap { // parameter sets stand in front of key frames
-				t.Fatalf("%s %d of %d: %d bytes, gap %t, want %d bytes", kind, i, len(got), len(got[i].Data), got[i].Gap, len(want))
+		missing := 0
+		for at, i := len(sent)-1, len(got)-1; i >= 0 && at >= 0; at-- {
+			if bytes.HasSuffix(got[i].Data, sent[at]) { // parameter sets stand in front of key frames
+				i--
+			} else if missing++; kind == "video" || missing > len(sent)/50 { // sound that is lost is not asked for
+				t.Fatalf("%s %d of %d: %d bytes, want those of %d", kind, i, len(got), len(got[i].Data), at)
 			}
 		}
+		figure(t, "webrtcpion_"+kind, float64(len(got)), fmt.Sprintf("of %d frames, byte by byte, %d missing", len(sent), missing))
 		if len(got) < len(sent)/2 {
 			t.Errorf("%d of %d frames of %s came", len(got), len(sent), kind)
 		}

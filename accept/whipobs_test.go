@@ -41,11 +41,11 @@ func replayOBS(t *testing.T, reports bool) {
 	file := n.Recording(t, "nginx")
 	mediatest.Decode(t, file)
 	numbers := mediatest.Numbers(t, file)
-	if len(numbers) == 0 || numbers[0]%clip.Group != 0 || numbers[0] > clip.Group || numbers[0]+len(numbers) != clip.Pictures {
-		t.Fatalf("%d pictures, want all from the first or second key frame to %d: %v", len(numbers), clip.Pictures-1, numbers)
+	if len(numbers) == 0 || numbers[0]%clip.Group != 0 || numbers[0] > clip.Group || numbers[len(numbers)-1] != clip.Pictures-1 {
+		t.Fatalf("%d pictures, want those from the first or second key frame to %d: %v", len(numbers), clip.Pictures-1, numbers)
 	}
-	figure(t, name+"_pictures", float64(len(numbers)), fmt.Sprintf("of %d, from number %d on", clip.Pictures, numbers[0]))
-	inSync(t, name, mediatest.Beats(t, file, clip.Rate), len(numbers)/clip.Rate-1)
+	lossFigure(t, name, numbers, clip) // a machine that is very busy loses a packet now and then
+	inSync(t, name, mediatest.Beats(t, file, clip.Rate), len(numbers)/clip.Rate-2)
 }
 
 // inSync checks that there are so many beeps, each near its picture.
