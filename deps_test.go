@@ -40,12 +40,13 @@ var layers = []struct{ pkg, may string }{
 	{"web", "access media overlay overlay/* relay ingest outputs control"},
 	{"internal/rtc", "media wire wire/*"},
 	{"internal/mediatest", "access media overlay relay ingest ingest/* outputs outputs/* transcode sandbox control web wire wire/* internal/rtc"},
+	{"internal/bench", "wire wire/*"}, // measures the program from outside, with as little of it as it can
 	{"accept", "..."},
 	{"docs/*", "media overlay outputs wire wire/*"}, // what is handed to partners; its tests hold it to the code
 }
 
 // testOnly are the packages that only tests may import; a package among them may import the others.
-var testOnly = []string{"internal/mediatest", "accept"}
+var testOnly = []string{"internal/mediatest", "internal/bench", "accept"}
 
 // modules says which packages may import a module of others, as a list of patterns like those of layers. Tests may use
 // what is marked so. A module that stands nowhere here is a fault.
@@ -143,6 +144,9 @@ func TestLayerRules(t *testing.T) {
 		"folders of mediatest":               {importing{"relay", true, ours("internal/mediatest/fault")}, ""},
 		"the program may not":                {importing{"cmd/simulcart", false, ours("internal/mediatest")}, "tests only"},
 		"mediatest may import most":          {importing{"internal/mediatest", false, ours("outputs/rtmp")}, ""},
+		"the bench measures from outside":    {importing{"internal/bench/load", false, ours("relay")}, "may not import"},
+		"folders of the bench":               {importing{"internal/bench", false, ours("internal/bench/load")}, ""},
+		"nothing is built on the bench":      {importing{"cmd/simulcart", false, ours("internal/bench/load")}, "tests only"},
 		"mediatest may not import cmd":       {importing{"internal/mediatest", false, ours("cmd/simulcart")}, "may not import"},
 		"accept may import anything":         {importing{"accept", true, ours("config")}, ""},
 		"accept has tests only":              {importing{"accept", false, ours("config")}, "only _test.go"},
