@@ -1,0 +1,137 @@
+package load_test
+
+import (
+	"context"
+	"net"
+	"os/exec"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/simulcart/simulcart/internal/bench/clip"
+	"github.com/simulcart/simulcart/internal/bench/floor"
+	"github.com/simulcart/simulcart/internal/bench/load"
+	"github.com/simulcart/simulcart/internal/mediatest"
+)
+
+// patience is how long what comes at once may take on a busy machine.
+const patience = 15 * time.Second
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// measure publishes to addr, and checks what receivers got in a short window.
+func measure(t *testing.T, l *load.Load, addr string, receivers int) []*load.Receiver {
+	t.Helper()
+	p, err := l.Publish(addr, "bench", clip.New(1000), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mediatest.Within(t, patience, "pictures", func() bool { return l.Receiving() == receivers })
+	l.Enter(load.Measuring)
+	before := l.Bytes()
+	mediatest.Within(t, patience, "media in the window", func() bool {
+		after := l.Bytes()
+		for i := range before {
+			if after[i] < before[i]+20_000 {
+				return false
+			}
+		}
+		return true
+	})
+	l.Enter(load.Warming)
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if p.Sent() < 20_000 {
+		t.Errorf("sent %d bytes", p.Sent())
+	}
+	l.Close()
+	for i, r := range l.Receivers() {
+		got := r.Of(load.Measuring)
+		if len(got.Delays) == 0 || got.Missing != 0 || got.Torn != 0 {
+			t.Errorf("receiver %d: %d pictures, %d missing, %d torn", i, len(got.Delays), got.Missing, got.Torn)
+		}
+		for _, d := range got.Delays {
+			if d <= 0 || d > patience {
+				t.Errorf("receiver %d: a delay of %v", i, d)
+			}
+		}
+		if r.Joined() <= 0 {
+			t.Errorf("receiver %d joined after %v", i, r.Joined())
+		}
+	}
+	return l.Receivers()
+}
+
+// A publisher and a sink understand each other.
+func TestDirect(t *testing.T) {
+	l := load.New()
+	s, err := l.Sink(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := len(measure(t, l, s.Addr, 1)); got != 1 {
+		t.Errorf("%d receivers, want 1", got)
+	}
+}
+
+// Both floors pass on what they read, at once and collected.
+func TestFloors(t *testing.T) {
+	for name, collect := range map[string]time.Duration{"at once": 0, "collected": 50 * time.Millisecond} {
+		t.Run("Go "+name, func(t *testing.T) { throughGo(t, collect) })
+		t.Run("C "+name, func(t *testing.T) { throughC(t, collect) })
+	}
+}
+
+func throughGo(t *testing.T, collect time.Duration) {
+	l := load.New()
+	s, err := l.Sink(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- (&floor.Floor{Sink: s.Addr, Outputs: 3, Collect: collect}).Run(ctx, listener) }()
+	measure(t, l, listener.Addr().String(), 3)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func throughC(t *testing.T, collect time.Duration) {
+	if _, err := exec.LookPath("cc"); err != nil {
+		t.Fatal("the floor in C needs a compiler (Debian package gcc)")
+	}
+	c, err := floor.Compile(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := load.New()
+	s, err := l.Sink(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, sinkPort, _ := net.SplitHostPort(s.Addr)
+	addr := mediatest.FreeAddrs(t, 1)[0]
+	_, port, _ := net.SplitHostPort(addr)
+	args := c.Command(port, sinkPort, 3, collect)
+	cmd := exec.Command(args[0], args[1:]...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	mediatest.Listening(t, addr)
+	measure(t, l, addr, 3)
+}
