@@ -28,13 +28,17 @@ COVERAGE := 90
 
 FUZZTIME := 3s
 
+# The named parts of `make bench-full`, each for at most 15 minutes too; `make bench` measures the first.
+BENCH_PARTS := outputs100 outputs10 outputs50 outputs200 streams20 ingest
+BENCH_PART  := $(or $(PART),$(BENCH_PARTS))
+
 # The named parts of `make accept`; each runs for at most 15 minutes.
 PARTS := harness demo relay obs publishers players codecs clock longsession reconnect takeover isolation delay retry \
 	badinput secrets reload drain metrics skew skewfaults overlaydelay overlayinput spoofedoverlays partners rtsp bridges \
 	hls hlsstart hlsrules hlsreconnect hlsskew hlsrendered hlsdelay feeddelay hlsfaults hlsdisk hlssecure readers tokens \
 	revoked whep whip whepnarrow whepviewers whiprelay whiptakeover encoderdelay webrtcpeers webrtcpion webrtcloss whipobs whepskew watchpage whipsync whepsync whepjoins webrtcinput
 PART  ?= $(PARTS)
-$(foreach p,$(PART),$(if $(filter $p,$(PARTS)),,$(error no part $p; the parts are: $(PARTS))))
+$(foreach p,$(PART),$(if $(filter $p,$(PARTS) $(BENCH_PARTS)),,$(error no part $p; the parts of accept are: $(PARTS), of bench-full: $(BENCH_PARTS))))
 
 BINARY := $(CURDIR)/simulcart
 
@@ -43,11 +47,13 @@ PAGES   := web/pages
 MODULES := $(PAGES)/node_modules/.package-lock.json
 BROWSER := internal/mediatest/browser/node_modules/.package-lock.json
 
-.PHONY: help run build test deps-run deps-test format vet tidy lint pages unit fuzz cross smoke accept test-obs bench vuln clean
+.PHONY: help run build test deps-run deps-test format vet tidy lint pages unit fuzz cross smoke accept test-obs bench bench-full \
+	bench-doc bench-micro vuln clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
 	@echo "  parts of accept: $(PARTS)"
+	@echo "  parts of bench-full: $(BENCH_PARTS)"
 
 run: deps-run build ## installs ffmpeg, builds, and runs the main job with a test card and two sandbox destinations
 	exec $(BINARY) demo
@@ -194,7 +200,26 @@ accept-%:
 test-obs: deps-test build ## OBS Studio at full length
 	@$(MAKE) --no-print-directory accept-obs
 
-bench: deps-test build ## benchmarks: relay, wire formats, and fan-out against nginx-rtmp
+# The bench wants a quiet machine of 2 CPUs, and says when it was none. What it has measured is kept in BENCH_RESULTS.
+BENCH         := $(TOOLS)/bench
+BENCH_RESULTS := $(CURDIR)/dist/bench.json
+BENCH_FLAGS   ?=
+
+.PHONY: $(BENCH)
+$(BENCH):
+	@mkdir -p $(dir $(BENCH_RESULTS))
+	CGO_ENABLED=0 go build -trimpath -o $@ ./internal/bench
+
+bench: deps-test build $(BENCH) ## simulcart beside nginx-rtmp and the floors, one stream to 100 outputs: CPU, delay, memory
+	$(BENCH) -simulcart $(BINARY) -json $(BENCH_RESULTS) $(BENCH_FLAGS) $(firstword $(BENCH_PARTS))
+
+bench-full: deps-test build $(BENCH) ## the same in all shapes; PART=name for some of them
+	$(BENCH) -simulcart $(BINARY) -json $(BENCH_RESULTS) $(BENCH_FLAGS) $(BENCH_PART)
+
+bench-doc: $(BENCH) ## writes what was measured into docs/benchmarks.md
+	$(BENCH) -json $(BENCH_RESULTS) -doc docs/benchmarks.md
+
+bench-micro: deps-test build ## benchmarks of packages, and the cost of opening connections beside nginx-rtmp's
 	go test -run '^$$' -bench . -benchmem ./media ./relay ./wire/... ./outputs/...
 	SIMULCART=$(BINARY) go test -run '^$$' -bench Fanout -benchtime 1x -timeout 15m ./accept
 

@@ -1,0 +1,154 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/simulcart/simulcart/internal/bench/floor"
+	"github.com/simulcart/simulcart/internal/bench/peer"
+	"github.com/simulcart/simulcart/internal/bench/report"
+)
+
+// A candidate is a server that is measured.
+type candidate struct {
+	name  string
+	plays bool // it has players; else it pushes to a sink
+
+	// command writes what the server needs, and gives the command line that starts it.
+	command func(site) ([]string, error)
+}
+
+// A site is where one run takes place.
+type site struct {
+	tools
+
+	shape report.Shape
+	dir   string // for files of this run
+	addr  string // where the server listens
+	debug string // where simulcart shows its profile; empty: nowhere
+	sink  string // where pushes go
+}
+
+// tools are the programs that a run may need.
+type tools struct {
+	simulcart string
+	self      string          // this program
+	c         *floor.Compiled // nil: there is no compiler
+}
+
+// name and key are those of a stream.
+func name(stream int) string { return fmt.Sprintf("s%d", stream) }
+func key(stream int) string  { return fmt.Sprintf("bench-0123456789-0123456789-%d", stream) }
+
+// Players of simulcart ask for the stream's name, those of nginx for the key.
+func (c candidate) stream(i int) string {
+	if strings.HasPrefix(c.name, "nginx") {
+		return key(i)
+	}
+	return name(i)
+}
+
+// wide is what a bench of 1,000 outputs needs of a server's bounds.
+const wide = 4096
+
+// write writes a file of the run, and gives its name.
+func (s site) write(name, content string) (string, error) {
+	file := filepath.Join(s.dir, name)
+	return file, os.WriteFile(file, []byte(content), 0o600)
+}
+
+// simulcartPush pushes to each destination, collecting for a time.
+func simulcartPush(name string, collect time.Duration) candidate {
+	return candidate{name: name, command: func(s site) ([]string, error) {
+		var b strings.Builder
+		for i := range s.shape.Outputs {
+			fmt.Fprintf(&b, "      d%d: {url: \"rtmp://%s/%s\", key: d%d, coalesce: %v}\n", i, s.sink, peer.App, i, collect)
+		}
+		return s.serve(b.String())
+	}}
+}
+
+// simulcartPlay serves players.
+func simulcartPlay(name string) candidate {
+	return candidate{name: name, plays: true, command: func(s site) ([]string, error) { return s.serve("") }}
+}
+
+// serve runs simulcart, each stream with the same destinations.
+func (s site) serve(destinations string) ([]string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "rtmp: {listen: %q}\nhttp: {listen: off}\nlog: {level: warn}\ndrain: 1s\nallow_private_destinations: true\n", s.addr)
+	fmt.Fprintf(&b, "limits: {destinations_per_stream: %d}\n", 512)
+	if s.debug != "" {
+		fmt.Fprintf(&b, "metrics: {listen: %q}\ndebug: true\n", s.debug)
+	} else {
+		b.WriteString("metrics: {listen: off}\n")
+	}
+	b.WriteString("streams:\n")
+	for i := range s.shape.Streams {
+		fmt.Fprintf(&b, "  %s:\n    key: %s\n    public: true\n", name(i), key(i))
+		if destinations != "" {
+			b.WriteString("    destinations:\n" + destinations)
+		}
+	}
+	file, err := s.write("simulcart.yaml", b.String())
+	return []string{s.simulcart, "serve", "--config", file}, err
+}
+
+// nginxModule is where Debian puts nginx-rtmp.
+const nginxModule = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
+
+// nginx runs nginx-rtmp in one process. It pushes where there are sinks; else it has players.
+func nginx(name string, plays bool) candidate {
+	return candidate{name: name, plays: plays, command: func(s site) ([]string, error) {
+		var b strings.Builder
+		fmt.Fprintf(&b, "load_module %s;\n", nginxModule)
+		if os.Getuid() == 0 {
+			b.WriteString("user root;\n")
+		}
+		fmt.Fprintf(&b, "daemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\nerror_log stderr error;\n", s.dir)
+		fmt.Fprintf(&b, "events { worker_connections %d; }\n", wide)
+		fmt.Fprintf(&b, "rtmp {\n access_log off;\n server {\n  listen %s;\n  chunk_size %d;\n  application %s {\n   live on;\n", s.addr, peer.ChunkSize, peer.App)
+		if !plays {
+			for i := range s.shape.Outputs {
+				fmt.Fprintf(&b, "   push rtmp://%s/%s/d%d;\n", s.sink, peer.App, i)
+			}
+		}
+		b.WriteString("  }\n }\n}\n")
+		file, err := s.write("nginx.conf", b.String())
+		return []string{"nginx", "-p", s.dir, "-e", "stderr", "-c", file}, err
+	}}
+}
+
+// goFloor is the floor in Go, a goroutine for each output.
+func goFloor(name string, collect time.Duration) candidate {
+	return candidate{name: name, command: func(s site) ([]string, error) {
+		return []string{
+			s.self, "floor", "-listen", s.addr, "-sink", s.sink, "-outputs", fmt.Sprint(s.shape.Outputs), "-collect", collect.String(),
+		}, nil
+	}}
+}
+
+// cFloor is the floor in C. It reads one publisher.
+func cFloor(name string, collect time.Duration) candidate {
+	return candidate{name: name, command: func(s site) ([]string, error) {
+		if s.c == nil {
+			return nil, fmt.Errorf("no C compiler: %w", exec.ErrNotFound)
+		}
+		_, port, err := net.SplitHostPort(s.addr)
+		if err != nil {
+			return nil, err
+		}
+		sinkPort := "0"
+		if s.sink != "" {
+			_, sinkPort, err = net.SplitHostPort(s.sink)
+		}
+		return s.c.Command(port, sinkPort, s.shape.Outputs, collect), err
+	}}
+}

@@ -1,0 +1,139 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/simulcart/simulcart/internal/bench/report"
+)
+
+// A part is what is measured in one table.
+type part struct {
+	name       string
+	title      string
+	shapes     []report.Shape
+	candidates []candidate
+	goals      []report.Goal
+}
+
+// Bit rates, in kbit/s.
+const (
+	usual = 6000
+	heavy = 50_000
+)
+
+// collecting is how long pushes to platforms collect.
+const collecting = 100 * time.Millisecond
+
+// The names of candidates, in tables and goals.
+const (
+	pushCollected = "simulcart push, 100 ms"
+	pushAtOnce    = "simulcart push, at once"
+	played        = "simulcart play"
+	ingested      = "simulcart ingest"
+	nginxPushed   = "nginx-rtmp push"
+	nginxPlayed   = "nginx-rtmp play"
+	nginxIngested = "nginx-rtmp ingest"
+	goCollected   = "Go floor, 100 ms"
+	goAtOnce      = "Go floor, at once"
+	goIngested    = "Go floor, ingest"
+	cCollected    = "C floor, 100 ms"
+	cAtOnce       = "C floor, at once"
+)
+
+// allParts are the parts, each at most a quarter of an hour. The Makefile names them too.
+func allParts() []part {
+	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), ingest()}
+}
+
+// fanOut is one stream to n outputs.
+func fanOut(n int) part {
+	p := part{
+		name: fmt.Sprintf("outputs%d", n), title: fmt.Sprintf("One stream to %d outputs over RTMP", n),
+		shapes: []report.Shape{{Streams: 1, Outputs: n, Kbits: usual}},
+		candidates: []candidate{
+			simulcartPlay(played), goFloor(goAtOnce, 0), cFloor(cAtOnce, 0),
+			simulcartPush(pushAtOnce, 0), nginx(nginxPlayed, true), nginx(nginxPushed, false),
+			simulcartPush(pushCollected, collecting), goFloor(goCollected, collecting), cFloor(cCollected, collecting),
+		},
+		goals: []report.Goal{
+			{Figure: report.Cost, Candidate: played, Against: goAtOnce, Most: 1.2},
+			{Figure: report.Cost, Candidate: played, Against: cAtOnce},
+			{Figure: report.Cost, Candidate: pushAtOnce, Against: goAtOnce, Most: 1.2},
+			{Figure: report.Cost, Candidate: pushCollected, Against: goCollected, Most: 1.2},
+			{Figure: report.Cost, Candidate: pushCollected, Against: cCollected},
+			{Figure: report.Cost, Candidate: played, Against: nginxPlayed},
+			{Figure: report.Cost, Candidate: pushAtOnce, Against: nginxPushed},
+			{Figure: report.P50, Candidate: pushCollected, Most: 60},
+			{Figure: report.Join, Candidate: played, Most: 20},
+		},
+	}
+	if n == 100 {
+		for _, c := range []string{played, pushAtOnce} {
+			p.goals = append(
+				p.goals,
+				report.Goal{Figure: report.P50, Candidate: c, Most: 1.5}, report.Goal{Figure: report.P99, Candidate: c, Most: 5},
+				report.Goal{Figure: report.Max, Candidate: c, Most: 15})
+		}
+	}
+	if n == 200 {
+		p.goals = append(p.goals, report.Goal{Figure: report.RSS, Candidate: pushCollected, Most: 40}, report.Goal{Figure: report.RSS, Candidate: played, Most: 40})
+	}
+	return p
+}
+
+// streams is 20 streams to 5 outputs each.
+func streams() part {
+	return part{
+		name: "streams20", title: "20 streams to 5 outputs each over RTMP",
+		shapes: []report.Shape{{Streams: 20, Outputs: 5, Kbits: usual}},
+		candidates: []candidate{
+			simulcartPush(pushAtOnce, 0), nginx(nginxPushed, false), goFloor(goAtOnce, 0),
+			simulcartPush(pushCollected, collecting), goFloor(goCollected, collecting),
+		},
+		goals: []report.Goal{
+			{Figure: report.Cost, Candidate: pushAtOnce, Against: nginxPushed, Most: 1},
+			{Figure: report.Cost, Candidate: pushAtOnce, Against: goAtOnce},
+			{Figure: report.P99, Candidate: pushAtOnce, Most: 5},
+			{Figure: report.Cost, Candidate: pushCollected, Most: 0.13},
+			{Figure: report.Cost, Candidate: pushCollected, Against: goCollected},
+		},
+	}
+}
+
+// ingest is one heavy publisher and nobody who wants it.
+func ingest() part {
+	return part{
+		name: "ingest", title: "A publisher of 50 Mbit/s without outputs",
+		shapes: []report.Shape{{Streams: 1, Kbits: heavy}},
+		candidates: []candidate{
+			simulcartPlay(ingested), nginx(nginxIngested, true), goFloor(goIngested, 0),
+		},
+		goals: []report.Goal{
+			{Figure: report.Cost, Candidate: ingested, Against: nginxIngested, Most: 1},
+			{Figure: report.Cost, Candidate: ingested, Against: goIngested},
+		},
+	}
+}
+
+// named finds parts by their names.
+func named(names []string) ([]part, error) {
+	all := allParts()
+	var found []part
+	for _, n := range names {
+		i := slices.IndexFunc(all, func(p part) bool { return p.name == n })
+		if i < 0 {
+			var known []string
+			for _, p := range all {
+				known = append(known, p.name)
+			}
+			return nil, fmt.Errorf("no part %s; the parts are: %s", n, strings.Join(known, " "))
+		}
+		found = append(found, all[i])
+	}
+	return found, nil
+}

@@ -1,0 +1,315 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/simulcart/simulcart/internal/bench/clip"
+	"github.com/simulcart/simulcart/internal/bench/load"
+	"github.com/simulcart/simulcart/internal/bench/meter"
+	"github.com/simulcart/simulcart/internal/bench/report"
+)
+
+const (
+	startTime = 20 * time.Second       // the longest until a server listens, and until all outputs have pictures
+	settle    = 500 * time.Millisecond // from the first publisher to the first player, so that there is a key frame to begin at
+	poll      = 10 * time.Millisecond
+)
+
+// A runner measures candidates one after the other.
+type runner struct {
+	tools
+
+	cpu     int // of the server; negative: any
+	warm    time.Duration
+	window  time.Duration
+	profile string // file for a profile of simulcart in the window; empty: none
+}
+
+// A run is one measurement under way:
+//
+//  1. the server starts, on its own CPU;
+//  2. the publishers begin, then the players, or the server's pushes arrive at the sink;
+//  3. once all outputs have pictures the run warms up;
+//  4. the window: what the server has used, and what outputs have read, at both ends of it.
+type run struct {
+	runner
+
+	site   site
+	server *meter.Process
+	load   *load.Load
+	sink   *load.Sink
+	pubs   []*load.Publisher
+}
+
+// measure runs one candidate in one shape.
+func (rn runner) measure(ctx context.Context, c candidate, s report.Shape) (sample report.Sample, err error) {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return sample, err
+	}
+	defer os.RemoveAll(dir)
+	r := &run{runner: rn, site: site{tools: rn.tools, shape: s, dir: dir}, load: load.New()}
+	defer func() {
+		if err != nil && r.server != nil {
+			err = fmt.Errorf("%w\n%s", err, tail(r.server.Log()))
+		}
+		err = errors.Join(err, r.close())
+	}()
+	if err := r.start(ctx, c); err != nil {
+		return sample, fmt.Errorf("start %s: %w", c.name, err)
+	}
+	if err := r.join(ctx, c); err != nil {
+		return sample, fmt.Errorf("%s: %w", c.name, err)
+	}
+	if err := sleep(ctx, r.warm); err != nil {
+		return sample, err
+	}
+	sample, err = r.take(ctx)
+	sample.Candidate = c.name
+	return sample, err
+}
+
+// start starts sink and server, and waits until the server listens.
+func (r *run) start(ctx context.Context, c candidate) (err error) {
+	if !c.plays && r.site.shape.Outputs > 0 {
+		if r.sink, err = r.load.Sink(nil); err != nil {
+			return err
+		}
+		r.site.sink = r.sink.Addr
+	}
+	if r.site.addr, err = freeAddr(); err != nil {
+		return err
+	}
+	if r.profile != "" {
+		if r.site.debug, err = freeAddr(); err != nil {
+			return err
+		}
+	}
+	args, err := c.command(r.site)
+	if err != nil {
+		return err
+	}
+	if r.server, err = meter.Start(r.cpu, filepath.Join(r.site.dir, "log"), args...); err != nil {
+		return err
+	}
+	return r.until(ctx, "a listener", func() bool {
+		nc, err := net.DialTimeout("tcp", r.site.addr, time.Second)
+		if err == nil {
+			_ = nc.Close()
+		}
+		return err == nil
+	})
+}
+
+// join brings publishers and players, and waits until all outputs have pictures.
+func (r *run) join(ctx context.Context, c candidate) error {
+	s := r.site.shape
+	media := clip.New(s.Kbits)
+	for i := range s.Streams {
+		p, err := r.load.Publish(r.site.addr, key(i), media, time.Duration(i)*time.Second/clip.Rate/time.Duration(s.Streams))
+		if err != nil {
+			return err
+		}
+		r.pubs = append(r.pubs, p)
+	}
+	if err := sleep(ctx, settle); err != nil {
+		return err
+	}
+	for i := range s.Streams * s.Outputs {
+		if !c.plays {
+			break
+		}
+		if err := r.load.Play(r.site.addr, c.stream(i%s.Streams)); err != nil {
+			return err
+		}
+	}
+	return r.until(ctx, "pictures at all outputs", func() bool { return r.load.Receiving() >= s.Streams*s.Outputs })
+}
+
+// state is what is counted at one moment.
+type state struct {
+	at             time.Time
+	server, load   meter.Usage
+	worked, stolen time.Duration
+	received, sent int64 // bytes
+	live           []int64
+}
+
+func (r *run) state() state {
+	s := state{at: time.Now(), server: meter.Of(r.server.PID()), live: r.load.Bytes()}
+	s.load = meter.Of(os.Getpid())
+	s.load.CPU -= s.server.CPU // the server is a child
+	s.worked, s.stolen = meter.Busy()
+	for _, n := range s.live {
+		s.received += n
+	}
+	for _, p := range r.pubs {
+		s.sent += p.Sent()
+	}
+	return s
+}
+
+// take measures a window, and ends what receivers count.
+func (r *run) take(ctx context.Context) (report.Sample, error) {
+	r.load.Enter(load.Measuring)
+	before := r.state()
+	profiled := make(chan error, 1)
+	go func() { profiled <- r.keepProfile(ctx) }()
+	err := sleep(ctx, r.window)
+	after := r.state()
+	r.load.Enter(load.Warming)
+	if err = errors.Join(err, <-profiled); err != nil {
+		return report.Sample{}, err
+	}
+	sample := r.sample(before, after)
+	r.load.Close()
+	var delays, joins []time.Duration
+	for i, rec := range r.load.Receivers() {
+		t := rec.Of(load.Measuring)
+		delays, joins = append(delays, t.Delays...), append(joins, rec.Joined())
+		sample.Missing, sample.Torn = sample.Missing+t.Missing, sample.Torn+t.Torn
+		if err := rec.Err(); err != nil {
+			sample.Notes = append(sample.Notes, fmt.Sprintf("output %d ended: %v", i, err))
+		}
+	}
+	sample.Delay = report.Delay{
+		P50: milliseconds(report.Quantile(delays, 0.5)), P99: milliseconds(report.Quantile(delays, 0.99)), Max: milliseconds(report.Quantile(delays, 1)),
+	}
+	if r.sink == nil {
+		sample.Join = milliseconds(report.Quantile(joins, 0.5))
+	}
+	return sample, nil
+}
+
+// sample is what two moments tell.
+func (r *run) sample(before, after state) report.Sample {
+	seconds := after.at.Sub(before.at).Seconds()
+	s := report.Sample{Shape: r.site.shape, Seconds: seconds}
+	server := (after.server.CPU - before.server.CPU).Seconds()
+	loads := (after.load.CPU - before.load.CPU).Seconds()
+	s.CPU, s.Load = server, loads/seconds
+	s.RSS = float64(after.server.RSS) / (1 << 20)
+	s.Grown = float64(after.server.RSS-before.server.RSS) / (1 << 20)
+	s.Others = max(0, (after.worked-before.worked).Seconds()-server-loads) / seconds
+	s.Stolen = (after.stolen - before.stolen).Seconds() / seconds
+	sent := float64(after.sent - before.sent)
+	s.Gbit, s.Share = sent*8/1e9, 1
+	if n := s.Outputs; n > 0 {
+		received := float64(after.received - before.received)
+		s.Gbit, s.Share = received*8/1e9, received/(sent*float64(n))
+	}
+	silent := 0
+	for i, n := range before.live {
+		if after.live[i] == n {
+			silent++
+		}
+	}
+	if silent > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("%d outputs got nothing", silent))
+	}
+	if s.Load > 0.9 {
+		s.Notes = append(s.Notes, "the load had too little CPU: its delays are not the server's")
+	}
+	return s
+}
+
+// close ends load, server and sink; publishers first, as in life.
+func (r *run) close() (err error) {
+	for _, p := range r.pubs {
+		err = errors.Join(err, p.Close())
+	}
+	r.load.Close()
+	if r.server != nil {
+		r.server.Stop()
+	}
+	if r.sink != nil {
+		r.sink.Close()
+	}
+	return err
+}
+
+// keepProfile keeps a profile of the window, where one is asked for and the server has one.
+func (r *run) keepProfile(ctx context.Context) error {
+	if r.profile == "" {
+		return nil
+	}
+	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", r.site.debug, int(r.window.Seconds()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil // no simulcart
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return fmt.Errorf("read profile: %w", err)
+	}
+	return os.WriteFile(r.profile, b, 0o644)
+}
+
+// until waits for what should come soon; it fails where the server ends meanwhile.
+func (r *run) until(ctx context.Context, what string, done func() bool) error {
+	for end := time.Now().Add(startTime); !done(); {
+		if time.Now().After(end) {
+			return fmt.Errorf("no %s in %v", what, startTime)
+		}
+		select {
+		case <-r.server.Done():
+			return fmt.Errorf("the server has ended before there was %s", what)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
+
+// The ports of servers lie below the range from which Linux takes those of outgoing connections.
+const (
+	firstPort = 20000
+	lastPort  = 32000
+)
+
+// freeAddr gives an address on which nobody listens.
+func freeAddr() (string, error) {
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String(), nil
+		}
+	}
+	return "", errors.New("no free port found")
+}
+
+// tail gives the last lines of a log.
+func tail(log string) string {
+	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-10):], "\n")
+}
