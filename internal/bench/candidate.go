@@ -18,8 +18,9 @@ import (
 
 // A candidate is a server that is measured.
 type candidate struct {
-	name  string
-	plays bool // it has players; else it pushes to a sink
+	name   string
+	plays  bool // it has players; else it pushes to a sink
+	secure bool // the sink is behind TLS
 
 	// command writes what the server needs, and gives the command line that starts it.
 	command func(site) ([]string, error)
@@ -34,6 +35,7 @@ type site struct {
 	addr  string // where the server listens
 	debug string // where simulcart shows its profile; empty: nowhere
 	sink  string // where pushes go
+	ca    string // file of the certificate that the sink has; empty: it is not behind TLS
 }
 
 // tools are the programs that a run may need.
@@ -69,7 +71,11 @@ func simulcartPush(name string, collect time.Duration) candidate {
 	return candidate{name: name, command: func(s site) ([]string, error) {
 		var b strings.Builder
 		for i := range s.shape.Outputs {
-			fmt.Fprintf(&b, "      d%d: {url: \"rtmp://%s/%s\", key: d%d, coalesce: %v}\n", i, s.sink, peer.App, i, collect)
+			scheme, secure := "rtmp", ""
+			if s.ca != "" {
+				scheme, secure = "rtmps", fmt.Sprintf(", tls: {ca: %q}", s.ca)
+			}
+			fmt.Fprintf(&b, "      d%d: {url: \"%s://%s/%s\", key: d%d, coalesce: %v%s}\n", i, scheme, s.sink, peer.App, i, collect, secure)
 		}
 		return s.serve(b.String())
 	}}
@@ -78,6 +84,12 @@ func simulcartPush(name string, collect time.Duration) candidate {
 // simulcartPlay serves players.
 func simulcartPlay(name string) candidate {
 	return candidate{name: name, plays: true, command: func(s site) ([]string, error) { return s.serve("") }}
+}
+
+// sealed is a candidate whose sink is behind TLS.
+func sealed(c candidate) candidate {
+	c.secure = true
+	return c
 }
 
 // serve runs simulcart, each stream with the same destinations.
@@ -114,7 +126,7 @@ func nginx(name string, plays bool) candidate {
 		}
 		fmt.Fprintf(&b, "daemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\nerror_log stderr error;\n", s.dir)
 		fmt.Fprintf(&b, "events { worker_connections %d; }\n", wide)
-		fmt.Fprintf(&b, "rtmp {\n access_log off;\n server {\n  listen %s;\n  chunk_size %d;\n  application %s {\n   live on;\n", s.addr, peer.ChunkSize, peer.App)
+		fmt.Fprintf(&b, "rtmp {\n access_log off;\n server {\n  listen %s;\n  chunk_size %d;\n  max_message 8M;\n  application %s {\n   live on;\n", s.addr, peer.ChunkSize, peer.App)
 		if !plays {
 			for i := range s.shape.Outputs {
 				fmt.Fprintf(&b, "   push rtmp://%s/%s/d%d;\n", s.sink, peer.App, i)
@@ -130,7 +142,7 @@ func nginx(name string, plays bool) candidate {
 func goFloor(name string, collect time.Duration) candidate {
 	return candidate{name: name, command: func(s site) ([]string, error) {
 		return []string{
-			s.self, "floor", "-listen", s.addr, "-sink", s.sink, "-outputs", fmt.Sprint(s.shape.Outputs), "-collect", collect.String(),
+			s.self, "floor", "-listen", s.addr, "-sink", s.sink, "-ca", s.ca, "-outputs", fmt.Sprint(s.shape.Outputs), "-collect", collect.String(),
 		}, nil
 	}}
 }

@@ -139,7 +139,7 @@ func runFloor(ctx context.Context, args []string, stderr io.Writer) error {
 		if !roots.AppendCertsFromPEM(pem) {
 			return fmt.Errorf("no certificate in %s", *ca)
 		}
-		fl.TLS = &tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS13, DynamicRecordSizingDisabled: true}
+		fl.TLS = &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13, DynamicRecordSizingDisabled: true}
 	}
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {

@@ -43,11 +43,14 @@ const (
 	goIngested    = "Go floor, ingest"
 	cCollected    = "C floor, 100 ms"
 	cAtOnce       = "C floor, at once"
+	sealedPush    = "simulcart RTMPS push, 100 ms"
+	sealedAtOnce  = "simulcart RTMPS push, at once"
+	sealedFloor   = "Go floor over TLS, 100 ms"
 )
 
 // allParts are the parts, each at most a quarter of an hour. The Makefile names them too.
 func allParts() []part {
-	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), ingest()}
+	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), rtmps(), ingest()}
 }
 
 // fanOut is one stream to n outputs.
@@ -101,6 +104,21 @@ func streams() part {
 			{Figure: report.P99, Candidate: pushAtOnce, Most: 5},
 			{Figure: report.Cost, Candidate: pushCollected, Most: 0.13},
 			{Figure: report.Cost, Candidate: pushCollected, Against: goCollected},
+		},
+	}
+}
+
+// rtmps is one stream to outputs behind TLS.
+func rtmps() part {
+	return part{
+		name: "rtmps", title: "One stream to 50 outputs over RTMPS",
+		shapes: []report.Shape{{Streams: 1, Outputs: 50, Kbits: usual}},
+		candidates: []candidate{
+			sealed(simulcartPush(sealedPush, collecting)), sealed(goFloor(sealedFloor, collecting)), sealed(simulcartPush(sealedAtOnce, 0)),
+		},
+		goals: []report.Goal{
+			{Figure: report.Cost, Candidate: sealedPush, Against: sealedFloor, Most: 1.3},
+			{Figure: report.Cost, Candidate: sealedPush, Most: 0.17},
 		},
 	}
 }

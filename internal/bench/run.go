@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -62,10 +63,9 @@ func (rn runner) measure(ctx context.Context, c candidate, s report.Shape) (samp
 	defer os.RemoveAll(dir)
 	r := &run{runner: rn, site: site{tools: rn.tools, shape: s, dir: dir}, load: load.New()}
 	defer func() {
-		if err != nil && r.server != nil {
+		if err = errors.Join(err, r.close()); err != nil && r.server != nil {
 			err = fmt.Errorf("%w\n%s", err, tail(r.server.Log()))
 		}
-		err = errors.Join(err, r.close())
 	}()
 	if err := r.start(ctx, c); err != nil {
 		return sample, fmt.Errorf("start %s: %w", c.name, err)
@@ -84,10 +84,9 @@ func (rn runner) measure(ctx context.Context, c candidate, s report.Shape) (samp
 // start starts sink and server, and waits until the server listens.
 func (r *run) start(ctx context.Context, c candidate) (err error) {
 	if !c.plays && r.site.shape.Outputs > 0 {
-		if r.sink, err = r.load.Sink(nil); err != nil {
+		if err := r.openSink(c.secure); err != nil {
 			return err
 		}
-		r.site.sink = r.sink.Addr
 	}
 	if r.site.addr, err = freeAddr(); err != nil {
 		return err
@@ -111,6 +110,25 @@ func (r *run) start(ctx context.Context, c candidate) (err error) {
 		}
 		return err == nil
 	})
+}
+
+// openSink opens the sink, behind TLS where it should be secure.
+func (r *run) openSink(secure bool) (err error) {
+	var config *tls.Config
+	if secure {
+		var trusted []byte
+		if config, trusted, err = load.Certificate(); err != nil {
+			return err
+		}
+		if r.site.ca, err = r.site.write("sink.pem", string(trusted)); err != nil {
+			return err
+		}
+	}
+	if r.sink, err = r.load.Sink(config); err != nil {
+		return err
+	}
+	r.site.sink = r.sink.Addr
+	return nil
 }
 
 // join brings publishers and players, and waits until all outputs have pictures.

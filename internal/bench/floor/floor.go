@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,7 +55,7 @@ func (f *Floor) serve(nc net.Conn) {
 	if err != nil {
 		return
 	}
-	fan := &fan{collect: f.Collect}
+	fan := &fan{collect: f.Collect, gathers: f.TLS != nil}
 	defer fan.close()
 	for i := range f.Outputs {
 		out, err := f.open(fmt.Sprintf("floor%d", i))
@@ -97,6 +98,7 @@ func publish(o output, nc net.Conn, addr, key string) (output, error) {
 // A fan gives each batch to all outputs.
 type fan struct {
 	collect time.Duration
+	gathers bool // outputs want each batch in one piece
 	outputs []chan batch
 	writing sync.WaitGroup
 
@@ -109,7 +111,7 @@ type fan struct {
 // A batch is what is written at once, shared by all outputs.
 type batch struct {
 	messages [][]byte
-	size     int
+	whole    []byte // all of them, where outputs want that
 }
 
 // add starts an output.
@@ -130,7 +132,6 @@ func (f *fan) write(raw []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.batch.messages = append(f.batch.messages, raw)
-	f.batch.size += len(raw)
 	switch {
 	case f.collect == 0:
 		f.sendLocked()
@@ -152,6 +153,9 @@ func (f *fan) due() {
 }
 
 func (f *fan) sendLocked() {
+	if f.gathers {
+		f.batch.whole = slices.Concat(f.batch.messages...)
+	}
 	for _, c := range f.outputs {
 		c <- f.batch
 	}

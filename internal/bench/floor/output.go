@@ -30,16 +30,11 @@ func (p *plain) close() { _ = p.conn.Close() }
 type sealed struct {
 	conn     *tls.Conn
 	gatherer *gatherer
-	whole    []byte
 }
 
 func (s *sealed) write(b batch) error {
-	s.whole = s.whole[:0]
-	for _, m := range b.messages {
-		s.whole = append(s.whole, m...)
-	}
 	s.gatherer.hold = true
-	if _, err := s.conn.Write(s.whole); err != nil {
+	if _, err := s.conn.Write(b.whole); err != nil {
 		return err
 	}
 	return s.gatherer.flush()

@@ -2,6 +2,8 @@ package load_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"os/exec"
 	"testing"
@@ -80,14 +82,25 @@ func TestDirect(t *testing.T) {
 // Both floors pass on what they read, at once and collected.
 func TestFloors(t *testing.T) {
 	for name, collect := range map[string]time.Duration{"at once": 0, "collected": 50 * time.Millisecond} {
-		t.Run("Go "+name, func(t *testing.T) { throughGo(t, collect) })
+		t.Run("Go "+name, func(t *testing.T) { throughGo(t, collect, false) })
+		t.Run("Go behind TLS "+name, func(t *testing.T) { throughGo(t, collect, true) })
 		t.Run("C "+name, func(t *testing.T) { throughC(t, collect) })
 	}
 }
 
-func throughGo(t *testing.T, collect time.Duration) {
+func throughGo(t *testing.T, collect time.Duration, secure bool) {
 	l := load.New()
-	s, err := l.Sink(nil)
+	var server, client *tls.Config
+	if secure {
+		config, trusted, err := load.Certificate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(trusted)
+		server, client = config, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", DynamicRecordSizingDisabled: true}
+	}
+	s, err := l.Sink(server)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +111,9 @@ func throughGo(t *testing.T, collect time.Duration) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- (&floor.Floor{Sink: s.Addr, Outputs: 3, Collect: collect}).Run(ctx, listener) }()
+	go func() {
+		done <- (&floor.Floor{Sink: s.Addr, Outputs: 3, Collect: collect, TLS: client}).Run(ctx, listener)
+	}()
 	measure(t, l, listener.Addr().String(), 3)
 	cancel()
 	if err := <-done; err != nil {
