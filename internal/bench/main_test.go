@@ -53,7 +53,10 @@ func TestSmoke(t *testing.T) {
 	})
 	idle := ingest()
 	idle.candidates = idle.candidates[:1]
-	parts := []part{p, idle}
+	stalling, steady := isolation(), memory()
+	stalling.shapes, stalling.candidates, stalling.stalled = p.shapes, stalling.candidates[:1], 1
+	steady.shapes, steady.stretch = p.shapes, 2
+	parts := []part{p, idle, stalling, steady}
 	var out bytes.Buffer
 	if err := o.run(t.Context(), parts, &out, io.Discard); err != nil {
 		t.Fatal(err)
@@ -67,8 +70,11 @@ func TestSmoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(results.Samples), len(parts[0].candidates)+len(parts[1].candidates); got != want {
+	if got, want := len(results.Samples), len(p.candidates)+1+2+1; got != want {
 		t.Errorf("%d samples, want %d", got, want)
+	}
+	if stalled := results.Samples[len(p.candidates)+2]; stalled.Stalled != 1 || !strings.Contains(strings.Join(stalled.Notes, ""), "1 of 1 stalled outputs are live again") {
+		t.Errorf("sample with a stalled output: %+v", stalled)
 	}
 	for _, s := range results.Samples {
 		if s.Gbit <= 0 || s.CPU <= 0 || s.RSS <= 0 || s.Torn > 0 {

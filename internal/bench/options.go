@@ -101,12 +101,14 @@ func (o options) narrow(p part) part {
 // take takes the samples of a part, in turns, and keeps them after each.
 func (o options) take(ctx context.Context, rn runner, p part, results *report.Results, stderr io.Writer) error {
 	begun, longest := time.Now(), time.Duration(0)
+	rn.stalled, rn.steady = p.stalled, p.stretch > 1
+	rn.window *= time.Duration(max(1, p.stretch))
 	for round := 1; round <= o.rounds && time.Since(begun)+longest <= o.budget; round++ {
 		at := time.Now()
 		for _, shape := range p.shapes {
 			for i := 0; i < len(p.candidates); i++ {
 				c := p.candidates[i]
-				sample, err := rn.measure(ctx, c, shape)
+				samples, err := rn.measure(ctx, c, shape)
 				if errors.Is(err, exec.ErrNotFound) {
 					fmt.Fprintf(stderr, "bench: %s is left out: %v\n", c.name, err)
 					p.candidates = slices.Delete(p.candidates, i, i+1)
@@ -116,9 +118,11 @@ func (o options) take(ctx context.Context, rn runner, p part, results *report.Re
 				if err != nil {
 					return err
 				}
-				sample.Part, sample.Round = p.name, round
-				results.Samples = append(results.Samples, sample)
-				fmt.Fprintf(stderr, "%s %d: %s\n", p.name, round, line(sample))
+				for _, s := range samples {
+					s.Part, s.Round = p.name, round
+					results.Samples = append(results.Samples, s)
+					fmt.Fprintf(stderr, "%s %d: %s\n", p.name, round, line(s))
+				}
 				if o.json != "" {
 					if err := results.Write(o.json); err != nil {
 						return err

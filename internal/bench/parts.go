@@ -18,12 +18,15 @@ type part struct {
 	shapes     []report.Shape
 	candidates []candidate
 	goals      []report.Goal
+	stalled    int // so many outputs stall, after the window
+	stretch    int // the window is longer by this factor; 0: as long as elsewhere
 }
 
 // Bit rates, in kbit/s.
 const (
 	usual = 6000
 	heavy = 50_000
+	light = 1000
 )
 
 // collecting is how long pushes to platforms collect.
@@ -50,7 +53,7 @@ const (
 
 // allParts are the parts, each at most a quarter of an hour. The Makefile names them too.
 func allParts() []part {
-	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), rtmps(), ingest()}
+	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), rtmps(), ingest(), isolation(), growth(), memory()}
 }
 
 // fanOut is one stream to n outputs.
@@ -135,6 +138,52 @@ func ingest() part {
 			{Figure: report.Cost, Candidate: ingested, Against: nginxIngested, Most: 1},
 			{Figure: report.Cost, Candidate: ingested, Against: goIngested},
 		},
+	}
+}
+
+// isolation is one stream to 100 outputs, ten of which stop to read for a while.
+func isolation() part {
+	p := part{
+		name: "isolation", title: "One stream to 100 outputs over RTMP, of which ten stall",
+		shapes:     []report.Shape{{Streams: 1, Outputs: 100, Kbits: usual}},
+		candidates: []candidate{simulcartPlay(played), simulcartPush(pushAtOnce, 0), simulcartPush(pushCollected, collecting), nginx(nginxPushed, false)},
+		stalled:    10,
+	}
+	for _, c := range p.candidates {
+		most := 5.0
+		if c.name == nginxPushed {
+			most = 0
+		}
+		p.goals = append(
+			p.goals,
+			report.Goal{Figure: report.P99, Candidate: c.name, Stalling: true, Most: most}, report.Goal{Figure: report.RSS, Candidate: c.name, Stalling: true})
+	}
+	return p
+}
+
+// growth is what an output costs among few and among many.
+func growth() part {
+	p := part{
+		name: "growth", title: "One stream to 10 to 1,000 outputs over RTMP",
+		candidates: []candidate{simulcartPlay(played), goFloor(goAtOnce, 0)},
+		goals:      []report.Goal{{Figure: report.Cost, Candidate: played, Against: goAtOnce}},
+	}
+	for _, n := range []int{10, 100, 300, 1000} {
+		p.shapes = append(p.shapes, report.Shape{Streams: 1, Outputs: n, Kbits: light})
+	}
+	return p
+}
+
+// memory is half an hour with one stream and 200 outputs.
+func memory() part {
+	return part{
+		name: "memory", title: "Half an hour with one stream and 200 outputs over RTMP",
+		shapes:     []report.Shape{{Streams: 1, Outputs: 200, Kbits: usual}},
+		candidates: []candidate{simulcartPush(pushCollected, collecting)},
+		goals: []report.Goal{
+			{Figure: report.RSS, Candidate: pushCollected, Most: 40}, {Figure: report.Grow, Candidate: pushCollected},
+		},
+		stretch: 180,
 	}
 }
 

@@ -35,6 +35,8 @@ type runner struct {
 	cpu     int // of the server; negative: any
 	warm    time.Duration
 	window  time.Duration
+	stalled int    // so many outputs stall after the window
+	steady  bool   // memory is watched over the window
 	profile string // file for a profile of simulcart in the window; empty: none
 }
 
@@ -54,11 +56,12 @@ type run struct {
 	pubs   []*load.Publisher
 }
 
-// measure runs one candidate in one shape.
-func (rn runner) measure(ctx context.Context, c candidate, s report.Shape) (sample report.Sample, err error) {
+// measure runs one candidate in one shape. Where the runner makes some outputs stall, there is a second sample, of the time in which
+// they did.
+func (rn runner) measure(ctx context.Context, c candidate, s report.Shape) (samples []report.Sample, err error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
-		return sample, err
+		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	r := &run{runner: rn, site: site{tools: rn.tools, shape: s, dir: dir}, load: load.New()}
@@ -68,17 +71,34 @@ func (rn runner) measure(ctx context.Context, c candidate, s report.Shape) (samp
 		}
 	}()
 	if err := r.start(ctx, c); err != nil {
-		return sample, fmt.Errorf("start %s: %w", c.name, err)
+		return nil, fmt.Errorf("start %s: %w", c.name, err)
 	}
 	if err := r.join(ctx, c); err != nil {
-		return sample, fmt.Errorf("%s: %w", c.name, err)
+		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
 	if err := sleep(ctx, r.warm); err != nil {
-		return sample, err
+		return nil, err
 	}
-	sample, err = r.take(ctx)
-	sample.Candidate = c.name
-	return sample, err
+	sample, err := r.take(ctx, load.Measuring, r.window)
+	if err != nil {
+		return nil, err
+	}
+	samples = append(samples, sample)
+	if r.stalled > 0 {
+		if sample, err = r.stall(ctx); err != nil {
+			return nil, err
+		}
+		samples = append(samples, sample)
+	}
+	r.load.Close()
+	for i := range samples {
+		samples[i].Candidate = c.name
+		r.count(&samples[i], []load.Phase{load.Measuring, load.Stalling}[i])
+	}
+	if r.stalled > 0 {
+		r.countStalled(&samples[1])
+	}
+	return samples, nil
 }
 
 // start starts sink and server, and waits until the server listens.
@@ -179,36 +199,101 @@ func (r *run) state() state {
 	return s
 }
 
-// take measures a window, and ends what receivers count.
-func (r *run) take(ctx context.Context) (report.Sample, error) {
-	r.load.Enter(load.Measuring)
+// take measures a window.
+func (r *run) take(ctx context.Context, phase load.Phase, window time.Duration) (report.Sample, error) {
+	r.load.Enter(phase)
 	before := r.state()
 	profiled := make(chan error, 1)
-	go func() { profiled <- r.keepProfile(ctx) }()
-	err := sleep(ctx, r.window)
+	go func() { profiled <- r.keepProfile(ctx, phase) }()
+	memory, err := r.watch(ctx, window)
 	after := r.state()
 	r.load.Enter(load.Warming)
 	if err = errors.Join(err, <-profiled); err != nil {
 		return report.Sample{}, err
 	}
 	sample := r.sample(before, after)
-	r.load.Close()
+	if r.steady {
+		sample.Notes = append(sample.Notes, "RSS in MiB, at even distances: "+memory)
+	}
+	return sample, nil
+}
+
+// looks is how often memory is looked at in a window.
+const looks = 30
+
+// watch waits for the end of a window, and tells the server's memory meanwhile.
+func (r *run) watch(ctx context.Context, window time.Duration) (memory string, err error) {
+	if !r.steady {
+		return "", sleep(ctx, window)
+	}
+	var seen []string
+	for range looks {
+		if err := sleep(ctx, window/looks); err != nil {
+			return "", err
+		}
+		seen = append(seen, fmt.Sprintf("%.1f", float64(meter.Of(r.server.PID()).RSS)/(1<<20)))
+	}
+	return strings.Join(seen, " "), nil
+}
+
+// count adds what receivers have counted in a phase, those that stall aside.
+func (r *run) count(s *report.Sample, phase load.Phase) {
 	var delays, joins []time.Duration
 	for i, rec := range r.load.Receivers() {
-		t := rec.Of(load.Measuring)
+		if i < r.stalled {
+			continue
+		}
+		t := rec.Of(phase)
 		delays, joins = append(delays, t.Delays...), append(joins, rec.Joined())
-		sample.Missing, sample.Torn = sample.Missing+t.Missing, sample.Torn+t.Torn
+		s.Missing, s.Torn = s.Missing+t.Missing, s.Torn+t.Torn
 		if err := rec.Err(); err != nil {
-			sample.Notes = append(sample.Notes, fmt.Sprintf("output %d ended: %v", i, err))
+			s.Notes = append(s.Notes, fmt.Sprintf("output %d ended: %v", i, err))
 		}
 	}
-	sample.Delay = report.Delay{
+	s.Delay = report.Delay{
 		P50: milliseconds(report.Quantile(delays, 0.5)), P99: milliseconds(report.Quantile(delays, 0.99)), Max: milliseconds(report.Quantile(delays, 1)),
 	}
 	if r.sink == nil {
-		sample.Join = milliseconds(report.Quantile(joins, 0.5))
+		s.Join = milliseconds(report.Quantile(joins, 0.5))
 	}
-	return sample, nil
+}
+
+// The times of stalling: shorter than servers take to give a connection up, and long enough for a stalled one to find a key frame.
+const (
+	stallTime  = 8 * time.Second
+	resumeTime = 5 * time.Second
+)
+
+// stall measures while some outputs do not read, and lets them go on.
+func (r *run) stall(ctx context.Context) (report.Sample, error) {
+	stalled := r.load.Receivers()[:r.stalled]
+	for _, rec := range stalled {
+		rec.Stall()
+	}
+	sample, err := r.take(ctx, load.Stalling, min(stallTime, r.window))
+	r.load.Enter(load.Resuming)
+	for _, rec := range stalled {
+		rec.Resume()
+	}
+	if err == nil {
+		err = sleep(ctx, min(resumeTime, r.window))
+	}
+	sample.Stalled = r.stalled
+	return sample, err
+}
+
+// countStalled tells how stalled outputs went on.
+func (r *run) countStalled(s *report.Sample) {
+	torn, back := 0, 0
+	for _, rec := range r.load.Receivers()[:r.stalled] {
+		t := rec.Of(load.Resuming)
+		torn += t.Torn
+		if n := len(t.Delays); n > 0 && t.Delays[n-1] < time.Second {
+			back++
+		}
+	}
+	s.Torn += torn
+	s.Notes = append(s.Notes, fmt.Sprintf("%d of %d stalled outputs are live again, with %d pictures that no decoder can use", back, r.stalled, torn))
 }
 
 // sample is what two moments tell.
@@ -230,7 +315,7 @@ func (r *run) sample(before, after state) report.Sample {
 	}
 	silent := 0
 	for i, n := range before.live {
-		if after.live[i] == n {
+		if i >= r.stalled && after.live[i] == n {
 			silent++
 		}
 	}
@@ -259,8 +344,8 @@ func (r *run) close() (err error) {
 }
 
 // keepProfile keeps a profile of the window, where one is asked for and the server has one.
-func (r *run) keepProfile(ctx context.Context) error {
-	if r.profile == "" {
+func (r *run) keepProfile(ctx context.Context, phase load.Phase) error {
+	if r.profile == "" || phase != load.Measuring {
 		return nil
 	}
 	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", r.site.debug, int(r.window.Seconds()))

@@ -81,13 +81,16 @@ func samples() []report.Sample {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b report.Sample) int { return len(a.Candidate) - len(b.Candidate) })
+	stalled := all[len(all)-1]
+	stalled.Stalled, stalled.Delay.P99, stalled.Torn = 10, stalled.Delay.P99+1.5, 2
+	all = append(all, stalled)
 	return append(all, report.Sample{Part: "another", Candidate: "server"})
 }
 
 // Each round's own pair makes the ratio, so that a slow round changes nothing.
 func TestRatio(t *testing.T) {
 	rows := report.Rows(samples(), "fan")
-	if len(rows) != 4 || rows[0].Shape.Outputs != 10 || rows[3].Shape.Outputs != 100 {
+	if len(rows) != 5 || rows[0].Shape.Outputs != 10 || rows[3].Shape.Outputs != 100 {
 		t.Fatalf("%d rows: %+v", len(rows), rows)
 	}
 	got := report.Ratio(rows[1], rows[0], report.Cost)
@@ -108,6 +111,7 @@ func TestTables(t *testing.T) {
 		{Figure: report.Cost, Candidate: "server", Against: "floor", Most: 1.2},
 		{Figure: report.P99, Candidate: "server", Most: 5},
 		{Figure: report.RSS, Candidate: "server"},
+		{Figure: report.P99, Candidate: "server", Stalling: true, Most: 1},
 		{Figure: report.Cost, Candidate: "server", Against: "nobody", Most: 1},
 	}
 	var text, doc bytes.Buffer

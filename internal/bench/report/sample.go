@@ -33,8 +33,9 @@ type Sample struct {
 // Shape is what is asked of a server.
 type Shape struct {
 	Streams int `json:"streams"`
-	Outputs int `json:"outputs"` // of each stream
-	Kbits   int `json:"kbits"`   // a second, of each stream
+	Outputs int `json:"outputs"`           // of each stream
+	Kbits   int `json:"kbits"`             // a second, of each stream
+	Stalled int `json:"stalled,omitempty"` // of the outputs, which do not read; no other figure but memory counts them
 }
 
 // Delay is that of pictures, in ms, from the publisher's write to the read of the last byte.
@@ -63,6 +64,7 @@ const (
 	Max  Figure = "delay max"
 	Join Figure = "join"
 	RSS  Figure = "RSS"
+	Grow Figure = "growth of RSS"
 )
 
 // Of gives the figure of a sample.
@@ -80,6 +82,8 @@ func (f Figure) Of(s Sample) float64 {
 		return s.Join
 	case RSS:
 		return s.RSS
+	case Grow:
+		return s.Grown
 	}
 	panic("report: no figure " + string(f))
 }
@@ -89,7 +93,7 @@ func (f Figure) unit() string {
 	switch f {
 	case Cost:
 		return ""
-	case RSS:
+	case RSS, Grow:
 		return " MiB"
 	}
 	return " ms"
@@ -154,21 +158,32 @@ func Rows(samples []Sample, part string) []Row {
 		rows[i].Samples = append(rows[i].Samples, s)
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(a.Shape.Streams*a.Shape.Outputs, b.Shape.Streams*b.Shape.Outputs), cmp.Compare(a.Shape.Kbits, b.Shape.Kbits))
+		return cmp.Or(
+			cmp.Compare(a.Shape.Streams*a.Shape.Outputs, b.Shape.Streams*b.Shape.Outputs),
+			cmp.Compare(a.Shape.Kbits, b.Shape.Kbits), cmp.Compare(a.Shape.Stalled, b.Shape.Stalled))
 	})
 	return rows
 }
 
-// Ratio gives the spread of one candidate's figure over another's, each of two samples of one round, so that what changes on the
-// machine from round to round is in both.
+// Ratio gives the spread of one row's figure over another's, each of two samples of one round, so that what changes on the machine
+// from round to round is in both.
 func Ratio(over, under Row, f Figure) Spread {
-	var ratios []float64
-	for _, a := range over.Samples {
-		for _, b := range under.Samples {
-			if a.Round == b.Round {
-				ratios = append(ratios, f.Of(a)/f.Of(b))
+	return pairs(over, under, func(a, b Sample) float64 { return f.Of(a) / f.Of(b) })
+}
+
+// Difference gives the spread of one row's figure less another's, as Ratio does.
+func Difference(a, b Row, f Figure) Spread {
+	return pairs(a, b, func(a, b Sample) float64 { return f.Of(a) - f.Of(b) })
+}
+
+func pairs(a, b Row, of func(a, b Sample) float64) Spread {
+	var values []float64
+	for _, x := range a.Samples {
+		for _, y := range b.Samples {
+			if x.Round == y.Round {
+				values = append(values, of(x, y))
 			}
 		}
 	}
-	return SpreadOf(ratios)
+	return SpreadOf(values)
 }

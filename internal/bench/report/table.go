@@ -17,13 +17,14 @@ type Table struct {
 // Figures is the table of a part's rows.
 func Figures(rows []Row) Table {
 	t := Table{Head: []string{
-		"candidate", "streams × outputs", "runs", "CPU s/Gbit", "delay p50 / p99 / max ms", "join ms", "RSS MiB", "delivered", "missing", "others",
+		"candidate", "streams × outputs", "runs", "CPU s/Gbit", "delay p50 / p99 / max ms", "join ms", "RSS MiB", "delivered", "missing", "torn", "others",
 	}}
 	for _, r := range rows {
-		missing, others := 0, 0.0
+		missing, torn, others := 0, 0, 0.0
 		var share []float64
 		for _, s := range r.Samples {
-			missing, others, share = missing+s.Missing, max(others, s.Others+s.Stolen), append(share, s.Share)
+			missing, torn = missing+s.Missing, torn+s.Torn
+			others, share = max(others, s.Others+s.Stolen), append(share, s.Share)
 		}
 		delays, join := "", ""
 		if r.Shape.Outputs > 0 {
@@ -34,18 +35,21 @@ func Figures(rows []Row) Table {
 		}
 		t.Rows = append(t.Rows, []string{
 			r.Candidate, r.Shape.String(), fmt.Sprint(len(r.Samples)), r.Of(Cost).String(), delays, join,
-			number(r.Of(RSS).Median), fmt.Sprintf("%.1f %%", 100*SpreadOf(share).Median), fmt.Sprint(missing),
+			number(r.Of(RSS).Median), fmt.Sprintf("%.1f %%", 100*SpreadOf(share).Median), fmt.Sprint(missing), fmt.Sprint(torn),
 			fmt.Sprintf("%.0f %%", 100*others),
 		})
 	}
 	return t
 }
 
-// String gives streams and outputs of each, and the bit rate where it is not the usual one.
+// String gives streams and outputs of each, and what is not as usual.
 func (s Shape) String() string {
 	text := fmt.Sprintf("%d × %d", s.Streams, s.Outputs)
 	if s.Kbits != 6000 {
 		text += fmt.Sprintf(", %g Mbit/s", float64(s.Kbits)/1000)
+	}
+	if s.Stalled > 0 {
+		text += fmt.Sprintf(", %d stall", s.Stalled)
 	}
 	return text
 }
@@ -78,7 +82,25 @@ type Goal struct {
 	Figure    Figure
 	Candidate string
 	Against   string  // empty: no ratio
+	Stalling  bool    // what stalled outputs add to the figure of the others
 	Most      float64 // 0: there is no bound, the figure is told for information
+}
+
+// reached gives what a goal is for, and how it stands in the shape of a row; false where it is not for that.
+func (g Goal) reached(r Row, rows []Row) (what string, got Spread, unit string, ok bool) {
+	switch {
+	case r.Candidate != g.Candidate || g.Stalling != (r.Shape.Stalled > 0):
+		return "", Spread{}, "", false
+	case g.Stalling:
+		shape := r.Shape
+		shape.Stalled = 0
+		before, found := find(rows, g.Candidate, shape)
+		return "more " + string(g.Figure) + " of " + g.Candidate, Difference(r, before, g.Figure), g.Figure.unit(), found
+	case g.Against != "":
+		other, found := find(rows, g.Against, r.Shape)
+		return string(g.Figure) + ", " + g.Candidate + " over " + g.Against, Ratio(r, other, g.Figure), "", found
+	}
+	return string(g.Figure) + " of " + g.Candidate, r.Of(g.Figure), g.Figure.unit(), true
 }
 
 // Goals is the table of goals, for each shape in which their candidates were measured.
@@ -86,18 +108,9 @@ func Goals(rows []Row, goals []Goal) Table {
 	t := Table{Head: []string{"figure", "streams × outputs", "reached", "goal", "verdict"}}
 	for _, g := range goals {
 		for _, r := range rows {
-			if r.Candidate != g.Candidate {
-				continue
+			if what, got, unit, ok := g.reached(r, rows); ok {
+				t.Rows = append(t.Rows, []string{what, r.Shape.String(), got.String() + unit, bound(g.Most, unit), verdict(got.Median, g.Most)})
 			}
-			reached, what, unit := r.Of(g.Figure), string(g.Figure)+" of "+g.Candidate, g.Figure.unit()
-			if g.Against != "" {
-				other, found := find(rows, g.Against, r.Shape)
-				if !found {
-					continue
-				}
-				reached, what, unit = Ratio(r, other, g.Figure), string(g.Figure)+", "+g.Candidate+" over "+g.Against, ""
-			}
-			t.Rows = append(t.Rows, []string{what, r.Shape.String(), reached.String() + unit, bound(g.Most, unit), verdict(reached.Median, g.Most)})
 		}
 	}
 	return t
