@@ -16,11 +16,24 @@ import (
 	"github.com/simulcart/simulcart/internal/bench/report"
 )
 
+// way is how outputs get a stream.
+type way uint8
+
+// The ways. Pushes end at a sink of the load; all others are pulled.
+const (
+	push way = iota
+	pushTLS
+	playRTMP
+	playRTSP
+)
+
+// pulled says whether outputs ask for the stream.
+func (w way) pulled() bool { return w > pushTLS }
+
 // A candidate is a server that is measured.
 type candidate struct {
-	name   string
-	plays  bool // it has players; else it pushes to a sink
-	secure bool // the sink is behind TLS
+	name string
+	way  way
 
 	// command writes what the server needs, and gives the command line that starts it.
 	command func(site) ([]string, error)
@@ -32,7 +45,9 @@ type site struct {
 
 	shape report.Shape
 	dir   string // for files of this run
-	addr  string // where the server listens
+	way   way
+	addr  string // where the server listens for RTMP
+	pull  string // and for readers of other protocols
 	debug string // where simulcart shows its profile; empty: nowhere
 	sink  string // where pushes go
 	ca    string // file of the certificate that the sink has; empty: it is not behind TLS
@@ -83,12 +98,12 @@ func simulcartPush(name string, collect time.Duration) candidate {
 
 // simulcartPlay serves players.
 func simulcartPlay(name string) candidate {
-	return candidate{name: name, plays: true, command: func(s site) ([]string, error) { return s.serve("") }}
+	return candidate{name: name, way: playRTMP, command: func(s site) ([]string, error) { return s.serve("") }}
 }
 
-// sealed is a candidate whose sink is behind TLS.
-func sealed(c candidate) candidate {
-	c.secure = true
+// by is a candidate whose outputs get the stream in another way.
+func by(w way, c candidate) candidate {
+	c.way = w
 	return c
 }
 
@@ -101,6 +116,9 @@ func (s site) serve(destinations string) ([]string, error) {
 		fmt.Fprintf(&b, "metrics: {listen: %q}\ndebug: true\n", s.debug)
 	} else {
 		b.WriteString("metrics: {listen: off}\n")
+	}
+	if s.way == playRTSP {
+		fmt.Fprintf(&b, "rtsp: {listen: %q}\n", s.pull)
 	}
 	b.WriteString("streams:\n")
 	for i := range s.shape.Streams {
@@ -117,8 +135,8 @@ func (s site) serve(destinations string) ([]string, error) {
 const nginxModule = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
 
 // nginx runs nginx-rtmp in one process. It pushes where there are sinks; else it has players.
-func nginx(name string, plays bool) candidate {
-	return candidate{name: name, plays: plays, command: func(s site) ([]string, error) {
+func nginx(name string, w way) candidate {
+	return candidate{name: name, way: w, command: func(s site) ([]string, error) {
 		var b strings.Builder
 		fmt.Fprintf(&b, "load_module %s;\n", nginxModule)
 		if os.Getuid() == 0 {
@@ -127,7 +145,7 @@ func nginx(name string, plays bool) candidate {
 		fmt.Fprintf(&b, "daemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\nerror_log stderr error;\n", s.dir)
 		fmt.Fprintf(&b, "events { worker_connections %d; }\n", wide)
 		fmt.Fprintf(&b, "rtmp {\n access_log off;\n server {\n  listen %s;\n  chunk_size %d;\n  max_message 8M;\n  application %s {\n   live on;\n", s.addr, peer.ChunkSize, peer.App)
-		if !plays {
+		if w == push {
 			for i := range s.shape.Outputs {
 				fmt.Fprintf(&b, "   push rtmp://%s/%s/d%d;\n", s.sink, peer.App, i)
 			}
@@ -144,6 +162,13 @@ func goFloor(name string, collect time.Duration) candidate {
 		return []string{
 			s.self, "floor", "-listen", s.addr, "-sink", s.sink, "-ca", s.ca, "-outputs", fmt.Sprint(s.shape.Outputs), "-collect", collect.String(),
 		}, nil
+	}}
+}
+
+// pullFloor is the floor in Go of a protocol that readers pull.
+func pullFloor(name string, w way) candidate {
+	return candidate{name: name, way: w, command: func(s site) ([]string, error) {
+		return []string{s.self, "floor", "-listen", s.addr, "-pull", s.pull}, nil
 	}}
 }
 

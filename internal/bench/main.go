@@ -123,6 +123,7 @@ func runFloor(ctx context.Context, args []string, stderr io.Writer) error {
 	f.SetOutput(stderr)
 	var fl floor.Floor
 	listen := f.String("listen", "", "address for publishers")
+	pull := f.String("pull", "", "address for readers over RTSP, in place of the outputs")
 	ca := f.String("ca", "", "file of certificates to trust: outputs are behind TLS")
 	f.StringVar(&fl.Sink, "sink", "", "address of the outputs")
 	f.IntVar(&fl.Outputs, "outputs", 1, "outputs of each publisher")
@@ -145,5 +146,12 @@ func runFloor(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return fl.Run(ctx, l)
+	if *pull == "" {
+		return fl.Run(ctx, l)
+	}
+	readers, err := net.Listen("tcp", *pull)
+	if err != nil {
+		return err
+	}
+	return (&floor.RTSP{}).Run(ctx, l, readers)
 }

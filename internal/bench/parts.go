@@ -49,11 +49,13 @@ const (
 	sealedPush    = "simulcart RTMPS push, 100 ms"
 	sealedAtOnce  = "simulcart RTMPS push, at once"
 	sealedFloor   = "Go floor over TLS, 100 ms"
+	readRTSP      = "simulcart RTSP"
+	floorRTSP     = "Go floor of RTSP"
 )
 
 // allParts are the parts, each at most a quarter of an hour. The Makefile names them too.
 func allParts() []part {
-	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), rtmps(), ingest(), isolation(), growth(), memory()}
+	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), rtmps(), ingest(), isolation(), growth(), memory(), rtsp()}
 }
 
 // fanOut is one stream to n outputs.
@@ -63,7 +65,7 @@ func fanOut(n int) part {
 		shapes: []report.Shape{{Streams: 1, Outputs: n, Kbits: usual}},
 		candidates: []candidate{
 			simulcartPlay(played), goFloor(goAtOnce, 0), cFloor(cAtOnce, 0),
-			simulcartPush(pushAtOnce, 0), nginx(nginxPlayed, true), nginx(nginxPushed, false),
+			simulcartPush(pushAtOnce, 0), nginx(nginxPlayed, playRTMP), nginx(nginxPushed, push),
 			simulcartPush(pushCollected, collecting), goFloor(goCollected, collecting), cFloor(cCollected, collecting),
 		},
 		goals: []report.Goal{
@@ -98,7 +100,7 @@ func streams() part {
 		name: "streams20", title: "20 streams to 5 outputs each over RTMP",
 		shapes: []report.Shape{{Streams: 20, Outputs: 5, Kbits: usual}},
 		candidates: []candidate{
-			simulcartPush(pushAtOnce, 0), nginx(nginxPushed, false), goFloor(goAtOnce, 0),
+			simulcartPush(pushAtOnce, 0), nginx(nginxPushed, push), goFloor(goAtOnce, 0),
 			simulcartPush(pushCollected, collecting), goFloor(goCollected, collecting),
 		},
 		goals: []report.Goal{
@@ -117,7 +119,7 @@ func rtmps() part {
 		name: "rtmps", title: "One stream to 50 outputs over RTMPS",
 		shapes: []report.Shape{{Streams: 1, Outputs: 50, Kbits: usual}},
 		candidates: []candidate{
-			sealed(simulcartPush(sealedPush, collecting)), sealed(goFloor(sealedFloor, collecting)), sealed(simulcartPush(sealedAtOnce, 0)),
+			by(pushTLS, simulcartPush(sealedPush, collecting)), by(pushTLS, goFloor(sealedFloor, collecting)), by(pushTLS, simulcartPush(sealedAtOnce, 0)),
 		},
 		goals: []report.Goal{
 			{Figure: report.Cost, Candidate: sealedPush, Against: sealedFloor, Most: 1.3},
@@ -132,7 +134,7 @@ func ingest() part {
 		name: "ingest", title: "A publisher of 50 Mbit/s without outputs",
 		shapes: []report.Shape{{Streams: 1, Kbits: heavy}},
 		candidates: []candidate{
-			simulcartPlay(ingested), nginx(nginxIngested, true), goFloor(goIngested, 0),
+			simulcartPlay(ingested), nginx(nginxIngested, playRTMP), goFloor(goIngested, 0),
 		},
 		goals: []report.Goal{
 			{Figure: report.Cost, Candidate: ingested, Against: nginxIngested, Most: 1},
@@ -146,7 +148,7 @@ func isolation() part {
 	p := part{
 		name: "isolation", title: "One stream to 100 outputs over RTMP, of which ten stall",
 		shapes:     []report.Shape{{Streams: 1, Outputs: 100, Kbits: usual}},
-		candidates: []candidate{simulcartPlay(played), simulcartPush(pushAtOnce, 0), simulcartPush(pushCollected, collecting), nginx(nginxPushed, false)},
+		candidates: []candidate{simulcartPlay(played), simulcartPush(pushAtOnce, 0), simulcartPush(pushCollected, collecting), nginx(nginxPushed, push)},
 		stalled:    10,
 	}
 	for _, c := range p.candidates {
@@ -185,6 +187,23 @@ func memory() part {
 		},
 		stretch: 180,
 	}
+}
+
+// rtsp is one stream to readers over RTSP, with the packets in their connections.
+func rtsp() part {
+	p := part{
+		name: "rtsp", title: "One stream to readers over RTSP, in their connections",
+		candidates: []candidate{by(playRTSP, simulcartPlay(readRTSP)), pullFloor(floorRTSP, playRTSP)},
+		goals: []report.Goal{
+			{Figure: report.Cost, Candidate: readRTSP, Against: floorRTSP, Most: 1.3},
+			{Figure: report.Cost, Candidate: readRTSP, Most: 0.18},
+			{Figure: report.P99, Candidate: readRTSP, Most: 5},
+		},
+	}
+	for _, n := range []int{10, 50, 100} {
+		p.shapes = append(p.shapes, report.Shape{Streams: 1, Outputs: n, Kbits: usual})
+	}
+	return p
 }
 
 // named finds parts by their names.

@@ -29,7 +29,10 @@ type Floor struct {
 }
 
 // Run serves publishers until ctx ends.
-func (f *Floor) Run(ctx context.Context, l net.Listener) error {
+func (f *Floor) Run(ctx context.Context, l net.Listener) error { return accept(ctx, l, f.serve) }
+
+// accept serves connections, until ctx ends.
+func accept(ctx context.Context, l net.Listener, serve func(net.Conn)) error {
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
@@ -39,11 +42,11 @@ func (f *Floor) Run(ctx context.Context, l net.Listener) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("accept publisher: %w", err)
+			return fmt.Errorf("accept: %w", err)
 		}
 		serving.Go(func() {
 			defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
-			f.serve(nc)
+			serve(nc)
 		})
 	}
 }
@@ -99,13 +102,13 @@ func publish(o output, nc net.Conn, addr, key string) (output, error) {
 type fan struct {
 	collect time.Duration
 	gathers bool // outputs want each batch in one piece
-	outputs []chan batch
 	writing sync.WaitGroup
 
-	mu     sync.Mutex
-	batch  batch
-	flush  *time.Timer // nil until the first batch
-	closed bool
+	mu      sync.Mutex
+	outputs []chan batch
+	batch   batch
+	flush   *time.Timer // nil until the first batch
+	closed  bool
 }
 
 // A batch is what is written at once, shared by all outputs.
@@ -117,6 +120,12 @@ type batch struct {
 // add starts an output.
 func (f *fan) add(o output) {
 	c := make(chan batch, queued)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		o.close()
+		return
+	}
 	f.outputs = append(f.outputs, c)
 	f.writing.Go(func() {
 		defer o.close()

@@ -121,6 +121,31 @@ func throughGo(t *testing.T, collect time.Duration, secure bool) {
 	}
 }
 
+// The floor of RTSP cuts frames into packets that a reader understands.
+func TestFloorRTSP(t *testing.T) {
+	l := load.New()
+	var listeners [2]net.Listener
+	for i := range listeners {
+		var err error
+		if listeners[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- (&floor.RTSP{}).Run(ctx, listeners[0], listeners[1]) }()
+	for range 2 {
+		if err := l.PlayRTSP(listeners[1].Addr().String(), "any"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	measure(t, l, listeners[0].Addr().String(), 2)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 func throughC(t *testing.T, collect time.Duration) {
 	if _, err := exec.LookPath("cc"); err != nil {
 		t.Fatal("the floor in C needs a compiler (Debian package gcc)")

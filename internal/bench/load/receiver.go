@@ -84,6 +84,30 @@ func (r *Receiver) readRTMP(s *peer.Session) {
 	})
 }
 
+// readRTSP reads packets.
+func (r *Receiver) readRTSP(s *peer.RTSP) {
+	var sent time.Duration
+	number, open := 0, false // of the picture under way
+	r.run(func() error {
+		p, err := s.Next()
+		if err != nil {
+			return err
+		}
+		r.bytes.Add(int64(p.Length - peer.RTPHeader))
+		if !p.Video {
+			return nil
+		}
+		if at, n, _, ok := clip.Find(p.Head); ok {
+			sent, number, open = at, n, true
+		}
+		if open && p.Last() {
+			open = false
+			r.picture(sent, number)
+		}
+		return nil
+	})
+}
+
 // picture counts one that has come whole.
 func (r *Receiver) picture(sent time.Duration, number int) {
 	now := r.load.now()
@@ -184,5 +208,17 @@ func (l *Load) Play(addr, name string) error {
 	}
 	r := l.add(s, began)
 	go r.readRTMP(s)
+	return nil
+}
+
+// PlayRTSP adds a reader of a stream over RTSP, with the packets in its connection.
+func (l *Load) PlayRTSP(addr, name string) error {
+	began := l.now()
+	s, err := peer.DialRTSP(addr, name)
+	if err != nil {
+		return err
+	}
+	r := l.add(s, began)
+	go r.readRTSP(s)
 	return nil
 }

@@ -110,7 +110,7 @@ func TestTables(t *testing.T) {
 	goals := []report.Goal{
 		{Figure: report.Cost, Candidate: "server", Against: "floor", Most: 1.2},
 		{Figure: report.P99, Candidate: "server", Most: 5},
-		{Figure: report.RSS, Candidate: "server"},
+		{Figure: report.RSS, Candidate: "server", Outputs: 100},
 		{Figure: report.P99, Candidate: "server", Stalling: true, Most: 1},
 		{Figure: report.Cost, Candidate: "server", Against: "nobody", Most: 1},
 	}

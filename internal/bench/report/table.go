@@ -83,13 +83,14 @@ type Goal struct {
 	Candidate string
 	Against   string  // empty: no ratio
 	Stalling  bool    // what stalled outputs add to the figure of the others
+	Outputs   int     // in shapes of so many outputs only; 0: in all
 	Most      float64 // 0: there is no bound, the figure is told for information
 }
 
 // reached gives what a goal is for, and how it stands in the shape of a row; false where it is not for that.
 func (g Goal) reached(r Row, rows []Row) (what string, got Spread, unit string, ok bool) {
 	switch {
-	case r.Candidate != g.Candidate || g.Stalling != (r.Shape.Stalled > 0):
+	case r.Candidate != g.Candidate, g.Stalling != (r.Shape.Stalled > 0), g.Outputs > 0 && g.Outputs != r.Shape.Streams*r.Shape.Outputs:
 		return "", Spread{}, "", false
 	case g.Stalling:
 		shape := r.Shape
