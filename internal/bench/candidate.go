@@ -25,6 +25,8 @@ const (
 	pushTLS
 	playRTMP
 	playRTSP
+	playHLS
+	playParts // HLS with low latency
 )
 
 // pulled says whether outputs ask for the stream.
@@ -72,6 +74,20 @@ func (c candidate) stream(i int) string {
 	return name(i)
 }
 
+// page is where a stream is over HLS.
+func (c candidate) page(s site, stream int) string {
+	switch {
+	case strings.HasPrefix(c.name, "nginx"):
+		return fmt.Sprintf("http://%s/%s.m3u8", s.pull, key(stream))
+	case strings.HasPrefix(c.name, "simulcart"):
+		return fmt.Sprintf("http://%s/hls/%s/%s", s.pull, name(stream), floor.Index)
+	}
+	return fmt.Sprintf("http://%s/%s", s.pull, floor.Index)
+}
+
+// partTime is that of low latency.
+const partTime = 200 * time.Millisecond
+
 // wide is what a bench of 1,000 outputs needs of a server's bounds.
 const wide = 4096
 
@@ -110,15 +126,20 @@ func by(w way, c candidate) candidate {
 // serve runs simulcart, each stream with the same destinations.
 func (s site) serve(destinations string) ([]string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "rtmp: {listen: %q}\nhttp: {listen: off}\nlog: {level: warn}\ndrain: 1s\nallow_private_destinations: true\n", s.addr)
+	fmt.Fprintf(&b, "rtmp: {listen: %q}\nlog: {level: warn}\ndrain: 1s\nallow_private_destinations: true\n", s.addr)
 	fmt.Fprintf(&b, "limits: {destinations_per_stream: %d}\n", 512)
 	if s.debug != "" {
 		fmt.Fprintf(&b, "metrics: {listen: %q}\ndebug: true\n", s.debug)
 	} else {
 		b.WriteString("metrics: {listen: off}\n")
 	}
-	if s.way == playRTSP {
-		fmt.Fprintf(&b, "rtsp: {listen: %q}\n", s.pull)
+	switch s.way {
+	case playRTSP:
+		fmt.Fprintf(&b, "http: {listen: off}\nrtsp: {listen: %q}\n", s.pull)
+	case playHLS, playParts:
+		fmt.Fprintf(&b, "http: {listen: %q}\nhls: {segment: 2s, part: %v}\n", s.pull, partTime)
+	default:
+		b.WriteString("http: {listen: off}\n")
 	}
 	b.WriteString("streams:\n")
 	for i := range s.shape.Streams {
@@ -145,12 +166,22 @@ func nginx(name string, w way) candidate {
 		fmt.Fprintf(&b, "daemon off;\nmaster_process off;\nworker_processes 1;\npid %s/nginx.pid;\nerror_log stderr error;\n", s.dir)
 		fmt.Fprintf(&b, "events { worker_connections %d; }\n", wide)
 		fmt.Fprintf(&b, "rtmp {\n access_log off;\n server {\n  listen %s;\n  chunk_size %d;\n  max_message 8M;\n  application %s {\n   live on;\n", s.addr, peer.ChunkSize, peer.App)
-		if w == push {
+		switch w {
+		case push:
 			for i := range s.shape.Outputs {
 				fmt.Fprintf(&b, "   push rtmp://%s/%s/d%d;\n", s.sink, peer.App, i)
 			}
+		case playHLS:
+			fmt.Fprintf(&b, "   hls on;\n   hls_path %s;\n   hls_fragment 2s;\n   hls_playlist_length 20s;\n", s.dir)
 		}
 		b.WriteString("  }\n }\n}\n")
+		if w == playHLS {
+			b.WriteString("http {\n access_log off;\n sendfile on;\n tcp_nopush on;\n keepalive_requests 100000;\n")
+			for _, temporary := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+				fmt.Fprintf(&b, " %s_temp_path %s/%s;\n", temporary, s.dir, temporary)
+			}
+			fmt.Fprintf(&b, " server {\n  listen %s;\n  root %s;\n }\n}\n", s.pull, s.dir)
+		}
 		file, err := s.write("nginx.conf", b.String())
 		return []string{"nginx", "-p", s.dir, "-e", "stderr", "-c", file}, err
 	}}
@@ -168,7 +199,14 @@ func goFloor(name string, collect time.Duration) candidate {
 // pullFloor is the floor in Go of a protocol that readers pull.
 func pullFloor(name string, w way) candidate {
 	return candidate{name: name, way: w, command: func(s site) ([]string, error) {
-		return []string{s.self, "floor", "-listen", s.addr, "-pull", s.pull}, nil
+		args := []string{s.self, "floor", "-listen", s.addr, "-pull", s.pull}
+		switch w {
+		case playHLS:
+			args = append(args, "-hls")
+		case playParts:
+			args = append(args, "-hls", "-part", partTime.String())
+		}
+		return args, nil
 	}}
 }
 

@@ -124,6 +124,8 @@ func runFloor(ctx context.Context, args []string, stderr io.Writer) error {
 	var fl floor.Floor
 	listen := f.String("listen", "", "address for publishers")
 	pull := f.String("pull", "", "address for readers over RTSP, in place of the outputs")
+	hls := f.Bool("hls", false, "the readers come over HLS")
+	part := f.Duration("part", 0, "length of their parts, 0 for none")
 	ca := f.String("ca", "", "file of certificates to trust: outputs are behind TLS")
 	f.StringVar(&fl.Sink, "sink", "", "address of the outputs")
 	f.IntVar(&fl.Outputs, "outputs", 1, "outputs of each publisher")
@@ -152,6 +154,9 @@ func runFloor(ctx context.Context, args []string, stderr io.Writer) error {
 	readers, err := net.Listen("tcp", *pull)
 	if err != nil {
 		return err
+	}
+	if *hls {
+		return (&floor.HLS{Part: *part}).Run(ctx, l, readers)
 	}
 	return (&floor.RTSP{}).Run(ctx, l, readers)
 }

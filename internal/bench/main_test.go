@@ -56,9 +56,10 @@ func TestSmoke(t *testing.T) {
 	stalling, steady := isolation(), memory()
 	stalling.shapes, stalling.candidates, stalling.stalled = p.shapes, stalling.candidates[:1], 1
 	steady.shapes, steady.stretch = p.shapes, 2
-	packets := rtsp()
+	packets, pieces := rtsp(), hlsParts()
 	packets.shapes, packets.candidates = p.shapes, packets.candidates[:1]
-	parts := []part{p, idle, stalling, steady, packets}
+	pieces.shapes, pieces.candidates = p.shapes, pieces.candidates[:1]
+	parts := []part{p, idle, stalling, steady, packets, pieces}
 	var out bytes.Buffer
 	if err := o.run(t.Context(), parts, &out, io.Discard); err != nil {
 		t.Fatal(err)
@@ -72,7 +73,7 @@ func TestSmoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(results.Samples), len(p.candidates)+1+2+1+1; got != want {
+	if got, want := len(results.Samples), len(p.candidates)+1+2+1+1+1; got != want {
 		t.Errorf("%d samples, want %d", got, want)
 	}
 	if stalled := results.Samples[len(p.candidates)+2]; stalled.Stalled != 1 || !strings.Contains(strings.Join(stalled.Notes, ""), "1 of 1 stalled outputs are live again") {

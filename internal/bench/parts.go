@@ -51,11 +51,16 @@ const (
 	sealedFloor   = "Go floor over TLS, 100 ms"
 	readRTSP      = "simulcart RTSP"
 	floorRTSP     = "Go floor of RTSP"
+	readHLS       = "simulcart HLS"
+	nginxHLS      = "nginx-rtmp HLS"
+	floorHLS      = "Go floor of HLS"
+	readParts     = "simulcart HLS, parts of 200 ms"
+	floorParts    = "Go floor of HLS, parts of 200 ms"
 )
 
 // allParts are the parts, each at most a quarter of an hour. The Makefile names them too.
 func allParts() []part {
-	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), rtmps(), ingest(), isolation(), growth(), memory(), rtsp()}
+	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), rtmps(), ingest(), isolation(), growth(), memory(), rtsp(), hls(), hlsParts()}
 }
 
 // fanOut is one stream to n outputs.
@@ -204,6 +209,37 @@ func rtsp() part {
 		p.shapes = append(p.shapes, report.Shape{Streams: 1, Outputs: n, Kbits: usual})
 	}
 	return p
+}
+
+// hls is one stream to readers over HLS.
+func hls() part {
+	p := part{
+		name: "hls", title: "One stream to readers over HLS, segments of 2 s",
+		candidates: []candidate{by(playHLS, simulcartPlay(readHLS)), pullFloor(floorHLS, playHLS), nginx(nginxHLS, playHLS)},
+		goals: []report.Goal{
+			{Figure: report.Cost, Candidate: readHLS, Outputs: 200, Most: 0.055},
+			{Figure: report.Cost, Candidate: readHLS, Against: floorHLS},
+			{Figure: report.Cost, Candidate: readHLS, Against: nginxHLS},
+		},
+	}
+	for _, n := range []int{50, 200} {
+		p.shapes = append(p.shapes, report.Shape{Streams: 1, Outputs: n, Kbits: usual})
+	}
+	return p
+}
+
+// hlsParts is one stream to readers over HLS with low latency.
+func hlsParts() part {
+	return part{
+		name: "hlsparts", title: "One stream to 50 readers over HLS with low latency, parts of 200 ms",
+		shapes:     []report.Shape{{Streams: 1, Outputs: 50, Kbits: usual}},
+		candidates: []candidate{by(playParts, simulcartPlay(readParts)), pullFloor(floorParts, playParts)},
+		goals: []report.Goal{
+			{Figure: report.Cost, Candidate: readParts, Most: 0.17},
+			{Figure: report.Cost, Candidate: readParts, Against: floorParts},
+			{Figure: report.P50, Candidate: readParts, Most: 25},
+		},
+	}
 }
 
 // named finds parts by their names.

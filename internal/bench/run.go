@@ -173,7 +173,7 @@ func (r *run) join(ctx context.Context, c candidate) error {
 		return err
 	}
 	for i := range s.Streams * s.Outputs {
-		if err := r.pull(c, i%s.Streams); err != nil {
+		if err := r.pull(ctx, c, i%s.Streams); err != nil {
 			return err
 		}
 	}
@@ -181,15 +181,21 @@ func (r *run) join(ctx context.Context, c candidate) error {
 }
 
 // pull adds an output of a stream, where it does not come by itself.
-func (r *run) pull(c candidate, stream int) error {
+func (r *run) pull(ctx context.Context, c candidate, stream int) error {
 	switch c.way {
 	case playRTMP:
 		return r.load.Play(r.site.addr, c.stream(stream))
 	case playRTSP:
 		return r.load.PlayRTSP(r.site.pull, c.stream(stream))
+	case playHLS, playParts:
+		r.load.PlayHLS(c.page(r.site, stream), c.way == playParts)
+		return sleep(ctx, segmentTime/time.Duration(r.site.shape.Streams*r.site.shape.Outputs)) // so that not all look at once
 	}
 	return nil
 }
+
+// segmentTime is that of segments of HLS.
+const segmentTime = 2 * time.Second
 
 // close ends load, server and sink; publishers first, as in life.
 func (r *run) close() (err error) {

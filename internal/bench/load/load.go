@@ -50,10 +50,18 @@ func (l *Load) Receivers() []*Receiver {
 	return slices.Clone(l.receivers)
 }
 
+// Deliveries gives how often each receiver got pictures so far: one by one, or those of a segment or part at once.
+func (l *Load) Deliveries() (each []int64) {
+	for _, r := range l.Receivers() {
+		each = append(each, r.deliveries.Load())
+	}
+	return each
+}
+
 // Receiving counts the receivers that have got a picture.
 func (l *Load) Receiving() (n int) {
-	for _, r := range l.Receivers() {
-		if r.pictures.Load() > 0 {
+	for _, deliveries := range l.Deliveries() {
+		if deliveries > 0 {
 			n++
 		}
 	}

@@ -22,9 +22,9 @@ type Receiver struct {
 	closed atomic.Bool
 	gate   sync.Mutex // held by who makes it stall
 
-	bytes    atomic.Int64 // of media
-	pictures atomic.Int64
-	began    time.Duration // when it asked for the stream
+	bytes      atomic.Int64  // of media
+	deliveries atomic.Int64  // of pictures
+	began      time.Duration // when it asked for the stream
 
 	joined time.Duration // from then to the first picture
 	of     [phases]Tally
@@ -111,11 +111,16 @@ func (r *Receiver) readRTSP(s *peer.RTSP) {
 // picture counts one that has come whole.
 func (r *Receiver) picture(sent time.Duration, number int) {
 	now := r.load.now()
-	if r.pictures.Add(1) == 1 {
+	if r.deliveries.Add(1) == 1 {
 		r.joined = now - r.began
 	}
-	t := &r.of[r.load.phase.Load()]
+	t := r.sequence(number)
 	t.Delays = append(t.Delays, now-sent)
+}
+
+// sequence counts what is missing before a picture, in the tally that it gives.
+func (r *Receiver) sequence(number int) *Tally {
+	t := &r.of[r.load.phase.Load()]
 	if r.number >= 0 && number > r.number+1 {
 		t.Missing += number - r.number - 1
 		r.torn = true
@@ -127,6 +132,7 @@ func (r *Receiver) picture(sent time.Duration, number int) {
 		t.Torn++
 	}
 	r.number = number
+	return t
 }
 
 // Stall makes the receiver stop reading, after the message under way; Resume makes it go on.
