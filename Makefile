@@ -29,7 +29,7 @@ COVERAGE := 90
 FUZZTIME := 3s
 
 # The named parts of `make bench-full`, each for at most 15 minutes too, memory aside (31); `make bench` measures the first.
-BENCH_PARTS := outputs100 outputs10 outputs50 outputs200 streams20 rtmps ingest isolation growth memory rtsp hls hlsparts
+BENCH_PARTS := outputs100 outputs10 outputs50 outputs200 streams20 rtmps ingest isolation growth memory rtsp hls hlsparts whep
 BENCH_PART  := $(or $(PART),$(BENCH_PARTS))
 
 # The named parts of `make accept`; each runs for at most 15 minutes.

@@ -56,7 +56,7 @@ var modules = []struct{ prefix, may string }{
 	{"github.com/fsnotify/fsnotify", "cmd/* config"},
 	{"github.com/goccy/go-yaml", "config"},
 	{"github.com/prometheus/client_golang", "web"},
-	{"github.com/pion/", "internal/rtc ingest/* outputs/* wire/* internal/mediatest/*"},
+	{"github.com/pion/", "internal/rtc ingest/* outputs/* wire/* internal/mediatest/* internal/bench/*"},
 	{"github.com/nats-io/", "control"},
 	{"golang.org/x/sync", "cmd/* ingest ingest/* outputs outputs/* control web sandbox transcode internal/mediatest"},
 	{"golang.org/x/sys", "cmd/* ingest ingest/* outputs outputs/* sandbox transcode internal/mediatest"},

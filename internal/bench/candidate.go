@@ -27,6 +27,9 @@ const (
 	playRTSP
 	playHLS
 	playParts // HLS with low latency
+	playWHEP
+	playSRTP         // as WHEP sends, without the rest of it
+	playSRTPSegments // the same, datagrams cut by the kernel
 )
 
 // pulled says whether outputs ask for the stream.
@@ -50,6 +53,7 @@ type site struct {
 	way   way
 	addr  string // where the server listens for RTMP
 	pull  string // and for readers of other protocols
+	media string // and for their packets, where those go by themselves
 	debug string // where simulcart shows its profile; empty: nowhere
 	sink  string // where pushes go
 	ca    string // file of the certificate that the sink has; empty: it is not behind TLS
@@ -138,6 +142,9 @@ func (s site) serve(destinations string) ([]string, error) {
 		fmt.Fprintf(&b, "http: {listen: off}\nrtsp: {listen: %q}\n", s.pull)
 	case playHLS, playParts:
 		fmt.Fprintf(&b, "http: {listen: %q}\nhls: {segment: 2s, part: %v}\n", s.pull, partTime)
+	case playWHEP:
+		_, port, _ := net.SplitHostPort(s.media)
+		fmt.Fprintf(&b, "http: {listen: %q}\nwebrtc: {udp: \":%s\"}\n", s.pull, port)
 	default:
 		b.WriteString("http: {listen: off}\n")
 	}
@@ -205,6 +212,10 @@ func pullFloor(name string, w way) candidate {
 			args = append(args, "-hls")
 		case playParts:
 			args = append(args, "-hls", "-part", partTime.String())
+		case playSRTP:
+			args = append(args, "-srtp", s.media)
+		case playSRTPSegments:
+			args = append(args, "-srtp", s.media, "-segments")
 		}
 		return args, nil
 	}}

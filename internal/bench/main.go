@@ -11,13 +11,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -25,8 +22,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"github.com/simulcart/simulcart/internal/bench/floor"
 )
 
 // inside marks the process that runs in a network namespace of its own.
@@ -115,48 +110,4 @@ func enter(ctx context.Context, o options, args []string, stdout, stderr io.Writ
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	return cmd.Run()
-}
-
-// runFloor is the floor in Go.
-func runFloor(ctx context.Context, args []string, stderr io.Writer) error {
-	f := flag.NewFlagSet("bench floor", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	var fl floor.Floor
-	listen := f.String("listen", "", "address for publishers")
-	pull := f.String("pull", "", "address for readers over RTSP, in place of the outputs")
-	hls := f.Bool("hls", false, "the readers come over HLS")
-	part := f.Duration("part", 0, "length of their parts, 0 for none")
-	ca := f.String("ca", "", "file of certificates to trust: outputs are behind TLS")
-	f.StringVar(&fl.Sink, "sink", "", "address of the outputs")
-	f.IntVar(&fl.Outputs, "outputs", 1, "outputs of each publisher")
-	f.DurationVar(&fl.Collect, "collect", 0, "time to collect before a write")
-	if err := f.Parse(args); err != nil {
-		return err
-	}
-	if *ca != "" {
-		pem, err := os.ReadFile(*ca)
-		if err != nil {
-			return fmt.Errorf("read certificates: %w", err)
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("no certificate in %s", *ca)
-		}
-		fl.TLS = &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13, DynamicRecordSizingDisabled: true}
-	}
-	l, err := net.Listen("tcp", *listen)
-	if err != nil {
-		return err
-	}
-	if *pull == "" {
-		return fl.Run(ctx, l)
-	}
-	readers, err := net.Listen("tcp", *pull)
-	if err != nil {
-		return err
-	}
-	if *hls {
-		return (&floor.HLS{Part: *part}).Run(ctx, l, readers)
-	}
-	return (&floor.RTSP{}).Run(ctx, l, readers)
 }

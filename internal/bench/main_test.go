@@ -59,7 +59,9 @@ func TestSmoke(t *testing.T) {
 	packets, pieces := rtsp(), hlsParts()
 	packets.shapes, packets.candidates = p.shapes, packets.candidates[:1]
 	pieces.shapes, pieces.candidates = p.shapes, pieces.candidates[:1]
-	parts := []part{p, idle, stalling, steady, packets, pieces}
+	viewers := whep()
+	viewers.shapes, viewers.candidates = p.shapes, viewers.candidates[:2]
+	parts := []part{p, idle, stalling, steady, packets, pieces, viewers}
 	var out bytes.Buffer
 	if err := o.run(t.Context(), parts, &out, io.Discard); err != nil {
 		t.Fatal(err)
@@ -73,7 +75,7 @@ func TestSmoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(results.Samples), len(p.candidates)+1+2+1+1+1; got != want {
+	if got, want := len(results.Samples), len(p.candidates)+1+2+1+1+1+2; got != want {
 		t.Errorf("%d samples, want %d", got, want)
 	}
 	if stalled := results.Samples[len(p.candidates)+2]; stalled.Stalled != 1 || !strings.Contains(strings.Join(stalled.Notes, ""), "1 of 1 stalled outputs are live again") {

@@ -26,6 +26,7 @@ type part struct {
 const (
 	usual = 6000
 	heavy = 50_000
+	web   = 2500
 	light = 1000
 )
 
@@ -56,11 +57,14 @@ const (
 	floorHLS      = "Go floor of HLS"
 	readParts     = "simulcart HLS, parts of 200 ms"
 	floorParts    = "Go floor of HLS, parts of 200 ms"
+	watched       = "simulcart WHEP"
+	floorSRTP     = "Go floor of SRTP"
+	floorSegments = "Go floor of SRTP, UDP GSO"
 )
 
 // allParts are the parts, each at most a quarter of an hour. The Makefile names them too.
 func allParts() []part {
-	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), rtmps(), ingest(), isolation(), growth(), memory(), rtsp(), hls(), hlsParts()}
+	return []part{fanOut(100), fanOut(10), fanOut(50), fanOut(200), streams(), rtmps(), ingest(), isolation(), growth(), memory(), rtsp(), hls(), hlsParts(), whep()}
 }
 
 // fanOut is one stream to n outputs.
@@ -240,6 +244,26 @@ func hlsParts() part {
 			{Figure: report.P50, Candidate: readParts, Most: 25},
 		},
 	}
+}
+
+// whep is one stream to viewers over WHEP.
+func whep() part {
+	p := part{
+		name: "whep", title: "One stream to viewers over WHEP",
+		candidates: []candidate{
+			by(playWHEP, simulcartPlay(watched)), pullFloor(floorSRTP, playSRTP), pullFloor(floorSegments, playSRTPSegments),
+		},
+		goals: []report.Goal{
+			{Figure: report.Cost, Candidate: watched, Outputs: 50, Most: 0.8},
+			{Figure: report.Cost, Candidate: watched, Against: floorSRTP},
+			{Figure: report.Cost, Candidate: watched, Against: floorSegments},
+			{Figure: report.RSS, Candidate: watched},
+		},
+	}
+	for _, n := range []int{10, 50} {
+		p.shapes = append(p.shapes, report.Shape{Streams: 1, Outputs: n, Kbits: web})
+	}
+	return p
 }
 
 // named finds parts by their names.

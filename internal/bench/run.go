@@ -108,16 +108,16 @@ func (r *run) start(ctx context.Context, c candidate) (err error) {
 			return err
 		}
 	}
-	addrs, err := freeAddrs(3)
+	addrs, err := freeAddrs(4)
 	if err != nil {
 		return err
 	}
-	r.site.addr, r.site.pull = addrs[0], addrs[1]
+	r.site.addr, r.site.pull, r.site.media = addrs[0], addrs[1], addrs[2]
 	if r.profile != "" {
-		r.site.debug = addrs[2]
+		r.site.debug = addrs[3]
 	}
 	listens := []string{r.site.addr}
-	if c.way > playRTMP {
+	if c.way > playRTMP && c.way < playSRTP {
 		listens = addrs[:2]
 	}
 	args, err := c.command(r.site)
@@ -161,7 +161,7 @@ func (r *run) openSink(secure bool) (err error) {
 // join brings publishers and players, and waits until all outputs have pictures.
 func (r *run) join(ctx context.Context, c candidate) error {
 	s := r.site.shape
-	media := clip.New(s.Kbits)
+	media := clip.New(s.Kbits, c.way >= playWHEP)
 	for i := range s.Streams {
 		p, err := r.load.Publish(r.site.addr, key(i), media, time.Duration(i)*time.Second/clip.Rate/time.Duration(s.Streams))
 		if err != nil {
@@ -190,6 +190,10 @@ func (r *run) pull(ctx context.Context, c candidate, stream int) error {
 	case playHLS, playParts:
 		r.load.PlayHLS(c.page(r.site, stream), c.way == playParts)
 		return sleep(ctx, segmentTime/time.Duration(r.site.shape.Streams*r.site.shape.Outputs)) // so that not all look at once
+	case playWHEP:
+		return r.load.PlayWHEP("http://" + r.site.pull + "/whep/" + c.stream(stream))
+	case playSRTP, playSRTPSegments:
+		return r.load.PlaySRTP(r.site.media)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package clip makes the stream that the benchmark publishes: H.264 of 30 pictures a second with a key frame every 2 s, and AAC of
-// 48 kHz. Each picture carries a stamp: when it was written, and its number.
+// Package clip makes the stream that the benchmark publishes: H.264 of 30 pictures a second with a key frame every 2 s, and AAC or Opus
+// of 48 kHz. Each picture carries a stamp: when it was written, and its number.
 //
 // Its codec configuration is real. Its slices are bytes without a meaning, since no server under measurement decodes them; none of the
 // bytes is zero, so that nothing needs emulation prevention.
@@ -15,7 +15,9 @@ const (
 	Rate       = 30 // pictures a second
 	Group      = 60 // pictures from key frame to key frame
 	SampleRate = 48_000
-	frameSize  = 1024 // samples of an AAC frame (ISO/IEC 14496-3 §4.5.1.1)
+
+	aacSamples  = 1024 // of a frame (ISO/IEC 14496-3 §4.5.1.1)
+	opusSamples = 960  // 20 ms
 
 	audioBits = 128_000 // a second
 	keyWeight = 6       // a key frame is as large as so many other pictures
@@ -33,17 +35,20 @@ const (
 // anew.
 type Clip struct {
 	SPS, PPS []byte // 1280x720, main profile, level 3.1
-	ASC      []byte // AAC-LC, stereo (ISO/IEC 14496-3 §1.6.2.1)
-	Sound    []byte // every frame of the sound
+	Config   []byte // of the sound: AAC-LC, stereo (ISO/IEC 14496-3 §1.6.2.1), or OpusHead (RFC 7845 §5.1)
+	Sound    []byte // every frame of it
+	Opus     bool   // that is what the sound is in
 
 	key, other int // bytes of a picture's slice
 }
 
 // New makes a clip of so many kbit/s, the sound among them.
-func New(kbits int) *Clip {
-	c := &Clip{
-		SPS: unhex("674d401fda014016ec0440000003004000000f03c60ca8"), PPS: unhex("68ef0fc8"), ASC: []byte{0x11, 0x90},
-		Sound: filler(audioBits / 8 * frameSize / SampleRate),
+func New(kbits int, opus bool) *Clip {
+	c := &Clip{SPS: unhex("674d401fda014016ec0440000003004000000f03c60ca8"), PPS: unhex("68ef0fc8"), Config: []byte{0x11, 0x90}, Opus: opus}
+	c.Sound = filler(audioBits / 8 * c.samples() / SampleRate)
+	if opus {
+		c.Config = append([]byte("OpusHead"), 1, 2, 0x38, 1, 0x80, 0xBB, 0, 0, 0, 0, 0)
+		c.Sound[0] = 31<<3 | 4 // one frame of 20 ms, stereo (RFC 6716 §3.1)
 	}
 	group := max(0, kbits*1000-audioBits) / 8 * Group / Rate
 	c.other = max(minSlice, group/(Group-1+keyWeight))
@@ -70,6 +75,14 @@ func (c *Clip) Picture(n int) (data []byte, stamp int) {
 	return append(data, filler(rest-len(header))...), stamp
 }
 
+// samples gives those of a frame of the sound.
+func (c *Clip) samples() int {
+	if c.Opus {
+		return opusSamples
+	}
+	return aacSamples
+}
+
 // An Event is one frame of the stream at its time.
 type Event struct {
 	At     time.Duration // since the stream's start
@@ -77,13 +90,16 @@ type Event struct {
 	Video  bool
 }
 
-// A Timeline gives all frames of the stream, the earliest first. The zero value is at its start.
-type Timeline struct{ pictures, sounds int }
+// A Timeline gives all frames of the stream, the earliest first.
+type Timeline struct{ pictures, sounds, samples int }
+
+// Timeline gives one that is at the start of the clip.
+func (c *Clip) Timeline() *Timeline { return &Timeline{samples: c.samples()} }
 
 // Next gives the next frame.
 func (t *Timeline) Next() Event {
 	picture := time.Duration(t.pictures) * time.Second / Rate
-	sound := time.Duration(t.sounds) * time.Second * frameSize / SampleRate
+	sound := time.Duration(t.sounds) * time.Second * time.Duration(t.samples) / SampleRate
 	if picture <= sound {
 		t.pictures++
 		return Event{At: picture, Number: t.pictures - 1, Video: true}

@@ -12,10 +12,13 @@ import (
 
 // A second of the stream has the bits that were asked for, and one second of each rhythm.
 func TestRate(t *testing.T) {
-	for _, kbits := range []int{1000, 6000, 50_000} {
-		c := clip.New(kbits)
+	for kbits, opus := range map[int]bool{1000: false, 2500: true, 6000: false, 50_000: false} {
+		c := clip.New(kbits, opus)
 		var sum, pictures, sounds int
-		var timeline clip.Timeline
+		timeline, frames := c.Timeline(), 94
+		if opus {
+			frames = 100
+		}
 		last := time.Duration(0)
 		for e := timeline.Next(); e.At < 2*time.Second; e = timeline.Next() {
 			if e.At < last {
@@ -34,15 +37,15 @@ func TestRate(t *testing.T) {
 		if got, want := float64(sum*8)/2, float64(kbits)*1000; math.Abs(got/want-1) > 0.01 {
 			t.Errorf("%d kbit/s: got %.0f bits a second", kbits, got)
 		}
-		if pictures != 60 || sounds != 94 {
-			t.Errorf("2 s: got %d pictures and %d frames of sound, want 60 and 94", pictures, sounds)
+		if pictures != 60 || sounds != frames {
+			t.Errorf("2 s: got %d pictures and %d frames of sound, want 60 and %d", pictures, sounds, frames)
 		}
 	}
 }
 
 // Each picture is two NAL units, of which the first has the stamp; no zero byte stands in them.
 func TestPicture(t *testing.T) {
-	c := clip.New(6000)
+	c := clip.New(6000, false)
 	for n, want := range map[int]byte{0: 5, 1: 1, 59: 1, 60: 5} {
 		data, stamp := c.Picture(n)
 		sent, number := 123456*time.Hour+789, 1<<30+n
@@ -67,7 +70,7 @@ func TestPicture(t *testing.T) {
 }
 
 func TestFindNothing(t *testing.T) {
-	whole, stamp := clip.New(1000).Picture(1)
+	whole, stamp := clip.New(1000, false).Picture(1)
 	for name, b := range map[string][]byte{"empty": nil, "no mark": whole[:stamp], "cut": whole[:stamp+clip.StampSize-1]} {
 		if _, _, _, ok := clip.Find(b); ok {
 			t.Errorf("%s: found a stamp", name)

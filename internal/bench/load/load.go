@@ -29,6 +29,7 @@ const (
 type Load struct {
 	began time.Time
 	phase atomic.Int32
+	sent  [1024]atomic.Int64 // when pictures were sent, by their numbers, for who gets them encrypted; one publisher
 
 	mu        sync.Mutex
 	receivers []*Receiver

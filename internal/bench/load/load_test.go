@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // measure publishes to addr, and checks what receivers got in a short window.
 func measure(t *testing.T, l *load.Load, addr string, receivers int) []*load.Receiver {
 	t.Helper()
-	p, err := l.Publish(addr, "bench", clip.New(1000), 0)
+	p, err := l.Publish(addr, "bench", clip.New(1000, false), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +137,36 @@ func TestPullFloors(t *testing.T) {
 				l.PlayHLS("http://"+addr+"/"+floor.Index, part > 0)
 				return nil
 			})
+		})
+	}
+}
+
+// What the floors of WHEP send is counted without being decrypted.
+func TestFloorsSRTP(t *testing.T) {
+	for name, segments := range map[string]bool{"each packet": false, "cut by the kernel": true} {
+		t.Run(name, func(t *testing.T) {
+			l := load.New()
+			publishers, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			viewers, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- (&floor.SRTP{Segments: segments}).Run(ctx, publishers, viewers) }()
+			for range 2 {
+				if err := l.PlaySRTP(viewers.LocalAddr().String()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			measure(t, l, publishers.Addr().String(), 2)
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }

@@ -48,7 +48,7 @@ func (l *Load) Publish(addr, key string, c *clip.Clip, delay time.Duration) (*Pu
 	for i := range p.pictures {
 		p.pictures[i] = packPicture(c, i)
 	}
-	p.sound = pack(rtmp.TypeAudio, append([]byte{0xAF, 1}, c.Sound...))
+	p.sound = pack(rtmp.TypeAudio, append(soundHead(c, 1), c.Sound...))
 	p.listening.Go(func() { // what the server says meanwhile
 		for {
 			if _, err := s.Next(); err != nil {
@@ -58,10 +58,19 @@ func (l *Load) Publish(addr, key string, c *clip.Clip, delay time.Duration) (*Pu
 	})
 	p.sending.Go(func() {
 		if p.err = p.configure(c); p.err == nil {
-			p.err = p.run(delay)
+			p.err = p.run(c.Timeline(), delay)
 		}
 	})
 	return p, nil
+}
+
+// soundHead stands in front of the sound's configuration (0) and of its frames (1): Adobe Video File Format 10.1 §E.4.2, and for Opus
+// Enhanced RTMP v2, ExAudioTagHeader.
+func soundHead(c *clip.Clip, packet byte) []byte {
+	if c.Opus {
+		return append([]byte{9<<4 | packet}, "Opus"...)
+	}
+	return []byte{0xAF, packet}
 }
 
 // packPicture makes the message of a picture (Adobe Video File Format 10.1 §E.4.3).
@@ -96,15 +105,14 @@ func (p *Publisher) configure(c *clip.Clip) error {
 	avc = append(avc, c.PPS...)
 	out := peer.Append(nil, rtmp.TypeData, 0, meta)
 	out = peer.Append(out, rtmp.TypeVideo, 0, avc)
-	out = peer.Append(out, rtmp.TypeAudio, 0, append([]byte{0xAF, 0}, c.ASC...))
+	out = peer.Append(out, rtmp.TypeAudio, 0, append(soundHead(c, 0), c.Config...))
 	_, err := p.s.Write(out)
 	return err
 }
 
 // run sends frames at their times, until it is told to stop.
-func (p *Publisher) run(delay time.Duration) error {
+func (p *Publisher) run(timeline *clip.Timeline, delay time.Duration) error {
 	start := p.load.now() + delay
-	var timeline clip.Timeline
 	due := time.NewTimer(0)
 	defer due.Stop()
 	for {
@@ -118,7 +126,9 @@ func (p *Publisher) run(delay time.Duration) error {
 		m := &p.sound
 		if e.Video {
 			m = &p.pictures[e.Number%clip.Group]
-			clip.Put(m.chunks[m.stamp:], p.load.now(), e.Number)
+			now := p.load.now()
+			clip.Put(m.chunks[m.stamp:], now, e.Number)
+			p.load.sent[e.Number%len(p.load.sent)].Store(int64(now))
 		}
 		peer.SetTime(m.chunks, e.At.Milliseconds())
 		if _, err := p.s.Write(m.chunks); err != nil {

@@ -34,6 +34,9 @@ type Packet struct {
 // RTPHeader is the size of RTP's header without extensions (RFC 3550 §5.1).
 const RTPHeader = 12
 
+// VideoType is the payload type of the pictures that floors send; that of the sound is the next.
+const VideoType = 96
+
 // Last says whether the packet is the last of its picture (RFC 6184 §5.1).
 func (p Packet) Last() bool { return len(p.Head) > 1 && p.Head[1]&0x80 != 0 }
 
