@@ -35,10 +35,21 @@ const (
 // pulled says whether outputs ask for the stream.
 func (w way) pulled() bool { return w > pushTLS }
 
+// maker is whose server a candidate is.
+type maker uint8
+
+// The makers.
+const (
+	ours maker = iota
+	nginxRTMP
+	floors
+)
+
 // A candidate is a server that is measured.
 type candidate struct {
-	name string
-	way  way
+	name  string
+	maker maker
+	way   way
 
 	// command writes what the server needs, and gives the command line that starts it.
 	command func(site) ([]string, error)
@@ -72,7 +83,7 @@ func key(stream int) string  { return fmt.Sprintf("bench-0123456789-0123456789-%
 
 // Players of simulcart ask for the stream's name, those of nginx for the key.
 func (c candidate) stream(i int) string {
-	if strings.HasPrefix(c.name, "nginx") {
+	if c.maker == nginxRTMP {
 		return key(i)
 	}
 	return name(i)
@@ -80,10 +91,10 @@ func (c candidate) stream(i int) string {
 
 // page is where a stream is over HLS.
 func (c candidate) page(s site, stream int) string {
-	switch {
-	case strings.HasPrefix(c.name, "nginx"):
+	switch c.maker {
+	case nginxRTMP:
 		return fmt.Sprintf("http://%s/%s.m3u8", s.pull, key(stream))
-	case strings.HasPrefix(c.name, "simulcart"):
+	case ours:
 		return fmt.Sprintf("http://%s/hls/%s/%s", s.pull, name(stream), floor.Index)
 	}
 	return fmt.Sprintf("http://%s/%s", s.pull, floor.Index)
@@ -127,6 +138,17 @@ func by(w way, c candidate) candidate {
 	return c
 }
 
+// based is the same candidate with another program of ours, such as the one before a change.
+func (c candidate) based(program string) candidate {
+	command := c.command
+	c.name = "base " + c.name
+	c.command = func(s site) ([]string, error) {
+		s.simulcart = program
+		return command(s)
+	}
+	return c
+}
+
 // serve runs simulcart, each stream with the same destinations.
 func (s site) serve(destinations string) ([]string, error) {
 	var b strings.Builder
@@ -164,7 +186,7 @@ const nginxModule = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
 
 // nginx runs nginx-rtmp in one process. It pushes where there are sinks; else it has players.
 func nginx(name string, w way) candidate {
-	return candidate{name: name, way: w, command: func(s site) ([]string, error) {
+	return candidate{name: name, maker: nginxRTMP, way: w, command: func(s site) ([]string, error) {
 		var b strings.Builder
 		fmt.Fprintf(&b, "load_module %s;\n", nginxModule)
 		if os.Getuid() == 0 {
@@ -196,7 +218,7 @@ func nginx(name string, w way) candidate {
 
 // goFloor is the floor in Go, a goroutine for each output.
 func goFloor(name string, collect time.Duration) candidate {
-	return candidate{name: name, command: func(s site) ([]string, error) {
+	return candidate{name: name, maker: floors, command: func(s site) ([]string, error) {
 		return []string{
 			s.self, "floor", "-listen", s.addr, "-sink", s.sink, "-ca", s.ca, "-outputs", fmt.Sprint(s.shape.Outputs), "-collect", collect.String(),
 		}, nil
@@ -205,7 +227,7 @@ func goFloor(name string, collect time.Duration) candidate {
 
 // pullFloor is the floor in Go of a protocol that readers pull.
 func pullFloor(name string, w way) candidate {
-	return candidate{name: name, way: w, command: func(s site) ([]string, error) {
+	return candidate{name: name, maker: floors, way: w, command: func(s site) ([]string, error) {
 		args := []string{s.self, "floor", "-listen", s.addr, "-pull", s.pull}
 		switch w {
 		case playHLS:
@@ -223,7 +245,7 @@ func pullFloor(name string, w way) candidate {
 
 // cFloor is the floor in C. It reads one publisher.
 func cFloor(name string, collect time.Duration) candidate {
-	return candidate{name: name, command: func(s site) ([]string, error) {
+	return candidate{name: name, maker: floors, command: func(s site) ([]string, error) {
 		if s.c == nil {
 			return nil, fmt.Errorf("no C compiler: %w", exec.ErrNotFound)
 		}

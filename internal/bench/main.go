@@ -67,6 +67,7 @@ func parse(args []string, stderr io.Writer) (o options, parts []string, err erro
 		f.PrintDefaults()
 	}
 	f.StringVar(&o.simulcart, "simulcart", "simulcart", "program to measure")
+	f.StringVar(&o.base, "base", "", "another program of simulcart, to be measured beside it, such as the one before a change")
 	f.IntVar(&o.rounds, "rounds", 7, "how often each candidate has its turn")
 	f.DurationVar(&o.budget, "budget", 14*time.Minute+30*time.Second, "time for each part: no round begins that would not end in it")
 	f.DurationVar(&o.warm, "warm", 2*time.Second, "time to warm up")

@@ -151,6 +151,27 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// Beside each candidate of ours stands the same one with the base.
+func TestBase(t *testing.T) {
+	p := (options{base: "before", only: "play", outputs: 7}).narrow(fanOut(10))
+	var names []string
+	for _, c := range p.candidates {
+		names = append(names, c.name)
+	}
+	if want := []string{played, "base " + played, nginxPlayed}; !slices.Equal(names, want) {
+		t.Errorf("candidates %v, want %v", names, want)
+	}
+	for i, want := range []string{"now", "before"} {
+		args, err := p.candidates[i].command(site{tools: tools{simulcart: "now"}, dir: t.TempDir(), shape: p.shapes[0]})
+		if err != nil || args[0] != want {
+			t.Errorf("%s runs %v, %v, want %s", names[i], args, err, want)
+		}
+	}
+	if last := p.goals[len(p.goals)-1]; last.Candidate != played || last.Against != names[1] || p.shapes[0].Outputs != 7 {
+		t.Errorf("goal %+v, shape %+v", last, p.shapes[0])
+	}
+}
+
 func TestCommandLine(t *testing.T) {
 	for name, args := range map[string][]string{
 		"unknown flag": {"-nonsense"}, "unknown part": {"nonsense"}, "help": {"-h"},

@@ -23,7 +23,7 @@ import (
 
 // options are those of the command line.
 type options struct {
-	simulcart          string
+	simulcart, base    string
 	rounds             int
 	budget             time.Duration
 	warm, window       time.Duration
@@ -87,9 +87,23 @@ func (o options) measure(ctx context.Context, parts []part, results *report.Resu
 	return nil
 }
 
-// narrow leaves out of a part what nobody asked for.
+// narrow leaves out of a part what nobody asked for, and puts beside each candidate of ours the same one with the base, where there is
+// one.
 func (o options) narrow(p part) part {
-	p.candidates = slices.DeleteFunc(p.candidates, func(c candidate) bool { return !strings.Contains(c.name, o.only) })
+	var candidates []candidate
+	for _, c := range p.candidates {
+		if !strings.Contains(c.name, o.only) {
+			continue
+		}
+		candidates = append(candidates, c)
+		if base := c.based(o.base); o.base != "" && c.maker == ours {
+			candidates = append(candidates, base)
+			for _, f := range []report.Figure{report.Cost, report.P99, report.RSS} {
+				p.goals = append(p.goals, report.Goal{Figure: f, Candidate: c.name, Against: base.name})
+			}
+		}
+	}
+	p.candidates = candidates
 	for i := range p.shapes {
 		if o.outputs > 0 {
 			p.shapes[i].Outputs = o.outputs
