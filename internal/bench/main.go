@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -79,14 +80,16 @@ func parse(args []string, stderr io.Writer) (o options, parts []string, err erro
 	f.IntVar(&o.outputs, "outputs", 0, "another number of outputs for each stream")
 	f.StringVar(&o.profile, "profile", "", "file for a CPU profile of simulcart in the window")
 	f.StringVar(&o.json, "json", "", "file in which samples are kept, those of other parts too")
+	f.BoolVar(&o.noisy, "noisy", false, "write into it what was measured on a busy machine too")
 	f.StringVar(&o.doc, "doc", "", "Markdown file that gets the tables, and a plot beside it")
 	if err := f.Parse(args); err != nil {
 		return o, nil, err
 	}
-	o.command = "bench"
-	for _, a := range args {
-		o.command += " " + a
-	}
+	f.Visit(func(set *flag.Flag) {
+		if slices.Contains([]string{"rounds", "budget", "warm", "window", "outputs"}, set.Name) {
+			o.set = append(o.set, fmt.Sprintf("-%s %s", set.Name, set.Value))
+		}
+	})
 	return o, f.Args(), nil
 }
 

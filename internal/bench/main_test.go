@@ -93,7 +93,7 @@ func TestSmoke(t *testing.T) {
 	if err := os.WriteFile(doc, []byte("# Figures\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.doc = doc
+	o.doc, o.noisy = doc, true
 	if err := o.run(t.Context(), nil, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -169,6 +169,37 @@ func TestBase(t *testing.T) {
 	}
 	if last := p.goals[len(p.goals)-1]; last.Candidate != played || last.Against != names[1] || p.shapes[0].Outputs != 7 {
 		t.Errorf("goal %+v, shape %+v", last, p.shapes[0])
+	}
+}
+
+// What was measured on a busy machine is not written into a document, nor is what was measured of a base.
+func TestDocument(t *testing.T) {
+	folder := t.TempDir()
+	o := options{json: filepath.Join(folder, "results.json"), doc: filepath.Join(folder, "page.md")}
+	results := &report.Results{}
+	for _, p := range []string{"outputs10", "outputs50"} {
+		results.Begin(report.Origin{Part: p, Command: o.command(p)})
+	}
+	shape := report.Shape{Streams: 1, Outputs: 10, Kbits: usual}
+	results.Samples = []report.Sample{
+		{Part: "outputs10", Candidate: played, Shape: shape, Gbit: 1, CPU: 1},
+		{Part: "outputs10", Candidate: "base " + played, Shape: shape},
+		{Part: "outputs50", Candidate: goAtOnce, Shape: shape, Others: 0.5},
+	}
+	if err := results.Write(o.json); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(o.doc, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := o.run(t.Context(), nil, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "outputs50") || strings.Contains(err.Error(), "outputs10") {
+		t.Errorf("got %v, want that outputs50 is left out", err)
+	}
+	b, err := os.ReadFile(o.doc)
+	page := string(b)
+	if err != nil || !strings.Contains(page, "make bench-full PART=outputs10") || strings.Contains(page, "base ") || strings.Contains(page, goAtOnce) {
+		t.Errorf("the document, %v:\n%s", err, page)
 	}
 }
 

@@ -3,21 +3,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/simulcart/simulcart/internal/bench/floor"
-	"github.com/simulcart/simulcart/internal/bench/meter"
 	"github.com/simulcart/simulcart/internal/bench/report"
 )
 
@@ -33,7 +29,20 @@ type options struct {
 	outputs            int
 	profile            string
 	json, doc          string
-	command            string // as it was typed
+	noisy              bool
+	set                []string // flags that change what is measured, as they were typed
+}
+
+// command is how a part is measured again.
+func (o options) command(part string) string {
+	line := "make bench"
+	if part != allParts()[0].name {
+		line += "-full PART=" + part
+	}
+	if len(o.set) > 0 {
+		line += fmt.Sprintf(" BENCH_FLAGS=%q", strings.Join(o.set, " "))
+	}
+	return line
 }
 
 // run measures parts, prints them, and writes what is asked for.
@@ -51,7 +60,7 @@ func (o options) run(ctx context.Context, parts []part, stdout, stderr io.Writer
 		}
 	}
 	if o.doc != "" {
-		return document(results, o.doc)
+		return o.document(results)
 	}
 	return nil
 }
@@ -76,7 +85,7 @@ func (o options) measure(ctx context.Context, parts []part, results *report.Resu
 	}
 	for _, p := range parts {
 		p = o.narrow(p)
-		results.Begin(report.Origin{Part: p.name, Date: time.Now().Format(time.DateOnly), Machine: machine(), Command: o.command})
+		results.Begin(report.Origin{Part: p.name, Date: time.Now().Format(time.DateOnly), Machine: machine(), Command: o.command(p.name)})
 		if err := o.take(ctx, rn, p, results, stderr); err != nil {
 			return fmt.Errorf("part %s: %w", p.name, err)
 		}
@@ -157,80 +166,4 @@ func line(s report.Sample) string {
 		text += "; " + n
 	}
 	return text
-}
-
-// machine tells what figures depend on.
-func machine() string {
-	m := meter.Here()
-	text := fmt.Sprintf("%d CPUs (%s), Linux %s, %s", m.Cores, m.CPU, m.Kernel, runtime.Version())
-	if out, err := exec.Command("nginx", "-v").CombinedOutput(); err == nil {
-		_, version, _ := strings.Cut(strings.TrimSpace(string(out)), "nginx/")
-		text += ", nginx " + version
-	}
-	return text
-}
-
-// show prints a part for a terminal.
-func show(w io.Writer, results *report.Results, p part) error {
-	rows := report.Rows(results.Samples, p.name)
-	others, spread := report.Noise(rows)
-	fmt.Fprintf(w, "\n%s (%s)\n\n", p.title, p.name)
-	if err := report.Figures(rows).Text(w); err != nil {
-		return err
-	}
-	fmt.Fprintln(w)
-	if err := report.Goals(rows, p.goals).Text(w); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "\n%s\n", noise(others, spread))
-	return err
-}
-
-// noise says how far figures are to be believed.
-func noise(others, spread float64) string {
-	text := fmt.Sprintf("Others than server and load took up to %.0f %% of a CPU; the runs of one candidate lie up to %.0f %% apart.", 100*others, 100*spread)
-	if others > quiet {
-		text += " That was no quiet machine: these figures are worth nothing."
-	}
-	return text
-}
-
-// quiet is the share of a CPU that others may take.
-const quiet = 0.1
-
-// document writes what is known of all parts into a document, and the plot of the fan-out beside it.
-func document(results *report.Results, file string) error {
-	var fan []report.Row
-	for _, p := range allParts() {
-		origin, found := results.Origin(p.name)
-		if !found {
-			continue
-		}
-		rows := report.Rows(results.Samples, p.name)
-		others, spread := report.Noise(rows)
-		var b bytes.Buffer
-		fmt.Fprintf(&b, "## %s\n\n%s: %s.\n`%s`, the medians of all runs, with the least and the greatest. %s\n\n", p.title, origin.Date, origin.Machine, origin.Command, noise(others, spread))
-		report.Figures(rows).Markdown(&b)
-		fmt.Fprintln(&b)
-		report.Goals(rows, p.goals).Markdown(&b)
-		if err := report.PlaceIn(file, p.name, b.String()); err != nil {
-			return err
-		}
-		if strings.HasPrefix(p.name, "outputs") {
-			fan = append(fan, rows...)
-		}
-	}
-	if len(fan) == 0 {
-		return nil
-	}
-	var b bytes.Buffer
-	err := report.Plot(&b, fan, report.Panel{Title: "CPU seconds for each Gbit", Figure: report.Cost}, report.Panel{Title: "delay, p99, ms", Figure: report.P99})
-	if err != nil {
-		return err
-	}
-	plot := strings.TrimSuffix(file, filepath.Ext(file)) + "-outputs.svg"
-	if err := os.WriteFile(plot, b.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("write the plot: %w", err)
-	}
-	return report.PlaceIn(file, "plot", fmt.Sprintf("![CPU and delay over the number of outputs](%s)\n", filepath.Base(plot)))
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/simulcart/simulcart/internal/bench/clip"
@@ -24,6 +25,7 @@ import (
 
 const (
 	startTime = 20 * time.Second       // the longest until a server listens, and until all outputs have pictures
+	joinTime  = 5 * time.Millisecond   // from one player to the next
 	settle    = 500 * time.Millisecond // from the first publisher to the first player, so that there is a key frame to begin at
 	poll      = 10 * time.Millisecond
 )
@@ -169,19 +171,39 @@ func (r *run) join(ctx context.Context, c candidate) error {
 		}
 		r.pubs = append(r.pubs, p)
 	}
-	if err := sleep(ctx, settle); err != nil {
+	if err := r.pullAll(ctx, c); err != nil {
 		return err
-	}
-	for i := range s.Streams * s.Outputs {
-		if err := r.pull(ctx, c, i%s.Streams); err != nil {
-			return err
-		}
 	}
 	return r.until(ctx, "pictures at all outputs", func() bool { return r.load.Receiving() >= s.Streams*s.Outputs })
 }
 
-// pull adds an output of a stream, where it does not come by itself.
-func (r *run) pull(ctx context.Context, c candidate, stream int) error {
+// pullAll adds all outputs, where they do not come by themselves, a moment apart: those of nginx wait 40 ms for each answer.
+func (r *run) pullAll(ctx context.Context, c candidate) error {
+	n := r.site.shape.Streams * r.site.shape.Outputs
+	if !c.way.pulled() || n == 0 {
+		return nil
+	}
+	if err := sleep(ctx, settle); err != nil {
+		return err
+	}
+	apart := joinTime
+	if c.way == playHLS || c.way == playParts {
+		apart = segmentTime / time.Duration(n) // so that not all look at once
+	}
+	failed := make([]error, n)
+	var joining sync.WaitGroup
+	for i := range n {
+		joining.Go(func() { failed[i] = r.pull(c, i%r.site.shape.Streams) })
+		if err := sleep(ctx, apart); err != nil {
+			break
+		}
+	}
+	joining.Wait()
+	return errors.Join(append(failed, ctx.Err())...)
+}
+
+// pull adds one output of a stream.
+func (r *run) pull(c candidate, stream int) error {
 	switch c.way {
 	case playRTMP:
 		return r.load.Play(r.site.addr, c.stream(stream))
@@ -189,7 +211,6 @@ func (r *run) pull(ctx context.Context, c candidate, stream int) error {
 		return r.load.PlayRTSP(r.site.pull, c.stream(stream))
 	case playHLS, playParts:
 		r.load.PlayHLS(c.page(r.site, stream), c.way == playParts)
-		return sleep(ctx, segmentTime/time.Duration(r.site.shape.Streams*r.site.shape.Outputs)) // so that not all look at once
 	case playWHEP:
 		return r.load.PlayWHEP("http://" + r.site.pull + "/whep/" + c.stream(stream))
 	case playSRTP, playSRTPSegments:

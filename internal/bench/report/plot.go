@@ -30,12 +30,12 @@ type Panel struct {
 // Plot writes panels, one below the other, as SVG: a line of medians for each candidate over the number of outputs (logarithmic), with
 // the least and the greatest at each point.
 func Plot(w io.Writer, rows []Row, panels ...Panel) error {
-	p := &plot{w: w, rows: rows}
+	p := &plot{w: w, rows: slices.SortedStableFunc(slices.Values(rows), func(a, b Row) int { return a.Shape.all() - b.Shape.all() })}
 	for _, r := range rows {
 		if !slices.Contains(p.names, r.Candidate) {
 			p.names = append(p.names, r.Candidate)
 		}
-		if n := r.Shape.Streams * r.Shape.Outputs; !slices.Contains(p.outputs, n) {
+		if n := r.Shape.all(); !slices.Contains(p.outputs, n) {
 			p.outputs = append(p.outputs, n)
 		}
 	}
@@ -102,7 +102,7 @@ func (p *plot) line(f Figure, name, colour string, y func(float64) float64) {
 		if r.Candidate != name || math.IsNaN(s.Median) {
 			continue
 		}
-		x := p.x(r.Shape.Streams * r.Shape.Outputs)
+		x := p.x(r.Shape.all())
 		points += fmt.Sprintf("%.1f,%.1f ", x, y(s.Median))
 		p.print(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-opacity="0.4"/>`, x, y(s.Low), x, y(s.High), colour)
 		p.print(`<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`, x, y(s.Median), colour)

@@ -128,6 +128,7 @@ func TestTables(t *testing.T) {
 func TestPlot(t *testing.T) {
 	var b bytes.Buffer
 	rows := report.Rows(samples(), "fan")
+	slices.Reverse(rows) // parts are measured in any order
 	err := report.Plot(&b, rows, report.Panel{Title: "CPU <s>", Figure: report.Cost}, report.Panel{Title: "delay", Figure: report.P99})
 	if err != nil {
 		t.Fatal(err)

@@ -38,6 +38,9 @@ type Shape struct {
 	Stalled int `json:"stalled,omitempty"` // of the outputs, which do not read; no other figure but memory counts them
 }
 
+// all gives the outputs of all streams.
+func (s Shape) all() int { return s.Streams * s.Outputs }
+
 // Delay is that of pictures, in ms, from the publisher's write to the read of the last byte.
 type Delay struct {
 	P50 float64 `json:"p50"`
@@ -159,7 +162,7 @@ func Rows(samples []Sample, part string) []Row {
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int {
 		return cmp.Or(
-			cmp.Compare(a.Shape.Streams*a.Shape.Outputs, b.Shape.Streams*b.Shape.Outputs),
+			cmp.Compare(a.Shape.all(), b.Shape.all()),
 			cmp.Compare(a.Shape.Kbits, b.Shape.Kbits), cmp.Compare(a.Shape.Stalled, b.Shape.Stalled))
 	})
 	return rows

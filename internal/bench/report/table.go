@@ -90,7 +90,7 @@ type Goal struct {
 // reached gives what a goal is for, and how it stands in the shape of a row; false where it is not for that.
 func (g Goal) reached(r Row, rows []Row) (what string, got Spread, unit string, ok bool) {
 	switch {
-	case r.Candidate != g.Candidate, g.Stalling != (r.Shape.Stalled > 0), g.Outputs > 0 && g.Outputs != r.Shape.Streams*r.Shape.Outputs:
+	case r.Candidate != g.Candidate, g.Stalling != (r.Shape.Stalled > 0), g.Outputs > 0 && g.Outputs != r.Shape.all():
 		return "", Spread{}, "", false
 	case g.Stalling:
 		shape := r.Shape
