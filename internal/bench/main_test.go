@@ -41,9 +41,12 @@ func simulcart(t *testing.T) string {
 
 // Each kind of candidate is measured for a moment, and delivers what is published.
 func TestSmoke(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs real servers")
+	}
 	mediatest.Need(t, "nginx", nginxModule, "cc")
 	o := options{
-		simulcart: simulcart(t), rounds: 1, budget: time.Minute, warm: 50 * time.Millisecond, window: 500 * time.Millisecond,
+		simulcart: simulcart(t), rounds: 1, budget: time.Minute, warm: 50 * time.Millisecond, window: time.Second,
 		here: true, json: filepath.Join(t.TempDir(), "results.json"),
 	}
 	p := fanOut(10)
@@ -82,7 +85,8 @@ func TestSmoke(t *testing.T) {
 		t.Errorf("sample with a stalled output: %+v", stalled)
 	}
 	for _, s := range results.Samples {
-		if s.Gbit <= 0 || s.CPU <= 0 || s.RSS <= 0 || s.Torn > 0 {
+		lossy := s.Part == viewers.name // datagrams may be lost on a busy machine
+		if s.Gbit <= 0 || s.CPU <= 0 || s.RSS <= 0 || s.Torn > 0 && !lossy {
 			t.Errorf("%s: %+v", s.Candidate, s)
 		}
 		if s.Outputs > 0 && (s.Delay.P50 <= 0 || s.Delay.P99 < s.Delay.P50 || s.Delay.Max < s.Delay.P99) {
