@@ -257,7 +257,7 @@ func whep() part {
 			{Figure: report.Cost, Candidate: watched, Outputs: 50, Most: 0.8},
 			{Figure: report.Cost, Candidate: watched, Against: floorSRTP},
 			{Figure: report.Cost, Candidate: watched, Against: floorSegments},
-			{Figure: report.RSS, Candidate: watched},
+			{Figure: report.Each, Candidate: watched, Outputs: 50, Most: 1},
 		},
 	}
 	for _, n := range []int{10, 50} {

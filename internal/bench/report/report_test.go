@@ -111,6 +111,7 @@ func TestTables(t *testing.T) {
 		{Figure: report.Cost, Candidate: "server", Against: "floor", Most: 1.2},
 		{Figure: report.P99, Candidate: "server", Most: 5},
 		{Figure: report.RSS, Candidate: "server", Outputs: 100},
+		{Figure: report.Each, Candidate: "floor", Outputs: 10},
 		{Figure: report.P99, Candidate: "server", Stalling: true, Most: 1},
 		{Figure: report.Cost, Candidate: "server", Against: "nobody", Most: 1},
 	}
@@ -120,6 +121,12 @@ func TestTables(t *testing.T) {
 			t.Fatal(err)
 		}
 		table.Markdown(&doc)
+	}
+	nothing := []report.Row{{Candidate: "server", Samples: []report.Sample{{Candidate: "server", CPU: 1}}}}
+	for _, f := range []report.Figure{report.Cost, report.Each} {
+		if got := report.Goals(nothing, []report.Goal{{Figure: f, Candidate: "server"}}); len(got.Rows) != 0 {
+			t.Errorf("%s of nothing: %v", f, got.Rows)
+		}
 	}
 	golden(t, "table.txt", text.Bytes())
 	golden(t, "table.md", doc.Bytes())

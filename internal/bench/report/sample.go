@@ -68,6 +68,7 @@ const (
 	Join Figure = "join"
 	RSS  Figure = "RSS"
 	Grow Figure = "growth of RSS"
+	Each Figure = "RSS for each output" // the whole, divided
 )
 
 // Of gives the figure of a sample.
@@ -87,6 +88,11 @@ func (f Figure) Of(s Sample) float64 {
 		return s.RSS
 	case Grow:
 		return s.Grown
+	case Each:
+		if s.Outputs == 0 {
+			return math.NaN()
+		}
+		return s.RSS / float64(s.all())
 	}
 	panic("report: no figure " + string(f))
 }
@@ -96,7 +102,7 @@ func (f Figure) unit() string {
 	switch f {
 	case Cost:
 		return ""
-	case RSS, Grow:
+	case RSS, Grow, Each:
 		return " MiB"
 	}
 	return " ms"

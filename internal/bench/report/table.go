@@ -109,7 +109,7 @@ func Goals(rows []Row, goals []Goal) Table {
 	t := Table{Head: []string{"figure", "streams × outputs", "reached", "goal", "verdict"}}
 	for _, g := range goals {
 		for _, r := range rows {
-			if what, got, unit, ok := g.reached(r, rows); ok {
+			if what, got, unit, ok := g.reached(r, rows); ok && !math.IsNaN(got.Median) {
 				t.Rows = append(t.Rows, []string{what, r.Shape.String(), got.String() + unit, bound(g.Most, unit), verdict(got.Median, g.Most)})
 			}
 		}
