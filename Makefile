@@ -19,6 +19,9 @@ TEST_PACKAGES := $(RUN_PACKAGES) gcc libc6-dev iproute2 nginx libnginx-mod-rtmp 
 	gstreamer1.0-libav gstreamer1.0-nice python3-gi gir1.2-gst-plugins-bad-1.0 \
 	obs-studio obs-plugins libgl1-mesa-dri libegl1 xvfb chromium $(if $(shell command -v npm),,npm) mpv vlc-bin vlc-plugin-base
 
+# What the bench needs: the peer, a compiler for the floor in C, and ip for a network namespace.
+BENCH_PACKAGES := nginx libnginx-mod-rtmp gcc libc6-dev iproute2
+
 # Platforms that must build without cgo.
 PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
@@ -47,7 +50,7 @@ PAGES   := web/pages
 MODULES := $(PAGES)/node_modules/.package-lock.json
 BROWSER := internal/mediatest/browser/node_modules/.package-lock.json
 
-.PHONY: help run build test deps-run deps-test format vet tidy lint pages unit fuzz cross smoke accept test-obs bench bench-full \
+.PHONY: help run build test deps-run deps-test deps-bench format vet tidy lint pages unit fuzz cross smoke accept test-obs bench bench-full \
 	bench-doc bench-micro vuln clean
 
 help: ## lists the targets
@@ -89,6 +92,9 @@ deps-run: ## installs what the demo needs
 
 deps-test: ## installs what the tests need
 	$(call install,$(TEST_PACKAGES))
+
+deps-bench: ## installs what the bench needs
+	$(call install,$(BENCH_PACKAGES))
 
 # tool FILE MODULE VERSION: builds a pinned tool once.
 define tool
@@ -210,10 +216,10 @@ $(BENCH):
 	@mkdir -p $(dir $(BENCH_RESULTS))
 	CGO_ENABLED=0 go build -trimpath -o $@ ./internal/bench
 
-bench: deps-test build $(BENCH) ## simulcart beside nginx-rtmp and the floors, one stream to 100 outputs: CPU, delay, memory
+bench: deps-bench build $(BENCH) ## simulcart beside nginx-rtmp and the floors, one stream to 100 outputs: CPU, delay, memory
 	$(BENCH) -simulcart $(BINARY) -json $(BENCH_RESULTS) $(BENCH_FLAGS) $(firstword $(BENCH_PARTS))
 
-bench-full: deps-test build $(BENCH) ## the same in all shapes; PART=name for some of them
+bench-full: deps-bench build $(BENCH) ## the same in all shapes; PART=name for some of them
 	$(BENCH) -simulcart $(BINARY) -json $(BENCH_RESULTS) $(BENCH_FLAGS) $(BENCH_PART)
 
 bench-doc: $(BENCH) ## writes what was measured into docs/benchmarks.md
