@@ -61,18 +61,18 @@ func encode(t *testing.T, video, audio string, seconds int) (e encoded) {
 	}
 }
 
-// air publishes at the pace of the media. The publisher is there until it is told to end.
-func (g *gateway) air(stream string, e encoded) (end func()) {
+// air publishes the stream at the pace of the media. The publisher is there until it is told to end.
+func (g *gateway) air(e encoded) (end func()) {
 	g.Helper()
-	p, err := g.node.gate.Admit(ingest.Applicant{Stream: stream, Protocol: "whip", Remote: "192.0.2.1:1", Software: "test"})
+	p, err := g.node.gate.Admit(ingest.Applicant{Stream: "maria", Protocol: "whip", Remote: "192.0.2.1:1", Software: "test"})
 	if err != nil {
 		g.Fatal(err)
 	}
 	end = func() { p.Close(true) }
 	p.SetTracks(e.tracks)
-	began := time.Now()
+	began, origin := time.Now(), e.frames[0].DTS // which the publication changes
 	for _, f := range e.frames {
-		time.Sleep(time.Until(began.Add((f.DTS - e.frames[0].DTS).Duration())))
+		time.Sleep(time.Until(began.Add((f.DTS - origin).Duration())))
 		if err := p.WriteFrame(f); err != nil {
 			g.Errorf("write: %v", err)
 			return end
@@ -155,7 +155,7 @@ func TestOutputsGetWhatTheyTake(t *testing.T) {
 			g := newGatewayWith(t, fmt.Sprintf(fitConfig, r.Addr))
 			e := encode(t, tt.video, tt.audio, 3)
 			var airing sync.WaitGroup
-			airing.Go(func() { g.air("maria", e)() })
+			airing.Go(func() { g.air(e)() })
 			defer airing.Wait()
 			began := time.Now()
 			mediatest.Within(t, patience, "a session", func() bool { return g.node.hub.Stream("maria").Snapshot().Frames > 0 })
@@ -227,8 +227,8 @@ func TestHLSOfVP8(t *testing.T) {
 	before, after := encode(t, "libx264", "aac", 4), encode(t, "libvpx", "libopus", 5)
 	var airing sync.WaitGroup
 	airing.Go(func() {
-		defer g.air("maria", before)()
-		defer g.air("maria", after)()
+		defer g.air(before)()
+		defer g.air(after)()
 	})
 	defer airing.Wait()
 	mediatest.Within(t, patience, "a session", func() bool { return g.node.hub.Stream("maria").Snapshot().Frames > 0 })
@@ -263,7 +263,7 @@ func TestOutputsWithoutFFmpeg(t *testing.T) {
 		}
 	}
 	var airing sync.WaitGroup
-	airing.Go(func() { g.air("maria", e)() })
+	airing.Go(func() { g.air(e)() })
 	defer airing.Wait()
 	mediatest.Within(t, patience, "the destination to say what is missing", func() bool {
 		st, _ := g.node.controller.Stream("maria")
