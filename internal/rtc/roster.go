@@ -31,17 +31,15 @@ type roll[C Counts[C]] struct {
 func (r *Roster[C]) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r.live(ctx)
+	r.mu.Lock()
+	r.life = ctx
+	r.mu.Unlock()
 	<-ctx.Done()
-	r.live(nil)
+	r.mu.Lock()
+	r.life = nil
+	r.mu.Unlock()
 	r.running.Wait()
 	return nil
-}
-
-func (r *Roster[C]) live(life context.Context) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.life = life
 }
 
 // Start runs a session of a stream, whose counts can be asked for at any time; false where Run does not run. The session's context ends
