@@ -361,6 +361,51 @@ func TestMemoryFollowsWhatArrives(t *testing.T) {
 	}
 }
 
+// Who has sent a long message is believed to send another one, and not one on each chunk stream at once.
+func TestMemoryFollowsWhatCame(t *testing.T) {
+	const size, streams = 1 << 20, 20
+	long := Message{Type: TypeVideo, StreamID: 1, Payload: make([]byte, size)}
+	b := appendMessage(nil, Message{Type: TypeSetChunkSize, Payload: []byte{0, 0, 16, 0}}, defaultChunkSize)
+	b = appendMessage(b, long, 4096)
+	for i := range streams { // a header of type 0, and one chunk
+		b = append(b, byte(10+i), 0, 0, 0, size>>16, 0, 0, byte(TypeVideo), 1, 0, 0, 0)
+		b = append(b, make([]byte, 4096)...)
+	}
+	r := newChunkReader(bytes.NewReader(b))
+	r.limits = Authorised()
+	announced, err := r.next()
+	if err != nil || r.setSize(announced.Payload) != nil {
+		t.Fatalf("chunk size: %v", err)
+	}
+	if m, err := r.next(); err != nil || len(m.Payload) != size {
+		t.Fatalf("%d bytes, %v", len(m.Payload), err)
+	}
+	if _, err := r.next(); err == nil {
+		t.Fatal("no error")
+	}
+	room := 0
+	for _, cs := range r.streams {
+		room += cap(cs.body)
+	}
+	if most := size + streams*8192; room < size || room > most {
+		t.Errorf("%d bytes are kept for %d messages of which %d have come, want %d to %d", room, streams, streams*4096, size, most)
+	}
+}
+
+// A message is put together in one piece of memory, once one of its length has come.
+func TestReadAllocates(t *testing.T) {
+	m := Message{Type: TypeVideo, StreamID: 1, Timestamp: 40, Payload: make([]byte, 100<<10)}
+	r := newChunkReader(&repeated{whole: appendMessage(nil, m, defaultChunkSize)})
+	r.limits = Authorised()
+	if got := testing.AllocsPerRun(100, func() {
+		if _, err := r.next(); err != nil {
+			t.Fatal(err)
+		}
+	}); got != 1 {
+		t.Errorf("%v allocations for a message, want 1", got)
+	}
+}
+
 // A publisher's clock that goes on for long comes back as it was, whether it is written with all of its 32 bits or without the highest.
 func TestClockFollowsAnyPublisher(t *testing.T) {
 	for name, mask := range map[string]uint32{"32 bits": math.MaxUint32, "31 bits": math.MaxInt32} {

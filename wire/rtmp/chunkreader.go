@@ -55,9 +55,12 @@ type chunkReader struct {
 	offset  int64 // bytes consumed
 	size    int   // the peer's chunk size
 	limits  Limits
-	held    int // bytes of partial bodies
+	held    int          // bytes of partial bodies
+	longest int          // bytes of the longest message that has come whole
+	ahead   *chunkStream // the one whose body has room for what is declared; nil: none
 	streams map[uint32]*chunkStream
 	clock   clock
+	scratch [11]byte // of headers
 }
 
 // newChunkReader reads from r under the limits of a peer that is not authorised yet.
@@ -82,8 +85,8 @@ func (c *chunkReader) next() (Message, error) {
 			continue
 		}
 		m := Message{Type: cs.typ, StreamID: cs.streamID, Timestamp: int64(cs.timestamp), Payload: cs.body}
-		c.held -= len(cs.body)
-		cs.body, cs.partial = nil, false
+		c.longest = max(c.longest, cs.length)
+		c.drop(cs)
 		if m.Type.isMedia() {
 			m.Timestamp = c.clock.unwrap(cs.timestamp)
 		}
@@ -118,7 +121,7 @@ func (c *chunkReader) header() (*chunkStream, error) {
 
 // basicHeader reads fmt and chunk stream id.
 func (c *chunkReader) basicHeader() (format byte, id uint32, err error) {
-	var b [2]byte
+	b := c.scratch[:2]
 	if err := c.fill(b[:1]); err != nil {
 		return 0, 0, err // a plain io.EOF here is a clean end
 	}
@@ -128,7 +131,7 @@ func (c *chunkReader) basicHeader() (format byte, id uint32, err error) {
 		err = c.part(b[:1])
 		id = 64 + uint32(b[0])
 	case 1:
-		err = c.part(b[:2])
+		err = c.part(b)
 		id = 64 + uint32(b[0]) + uint32(b[1])<<8
 	}
 	return format, id, err
@@ -152,8 +155,7 @@ func (c *chunkReader) stream(format byte, id uint32) (*chunkStream, error) {
 
 // messageHeader reads a header of type 0, 1 or 2.
 func (c *chunkReader) messageHeader(cs *chunkStream, format byte) error {
-	var b [11]byte
-	h := b[:[...]int{11, 7, 3}[format]]
+	h := c.scratch[:[...]int{11, 7, 3}[format]]
 	if err := c.part(h); err != nil {
 		return err
 	}
@@ -165,10 +167,11 @@ func (c *chunkReader) messageHeader(cs *chunkStream, format byte) error {
 		cs.streamID = binary.LittleEndian.Uint32(h[7:])
 	}
 	if cs.extended = cs.field == extendedMark; cs.extended {
-		if err := c.part(b[:4]); err != nil {
+		field := c.scratch[:4]
+		if err := c.part(field); err != nil {
 			return err
 		}
-		cs.field = binary.BigEndian.Uint32(b[:])
+		cs.field = binary.BigEndian.Uint32(field)
 	}
 	cs.delta = cs.field
 	if format == 0 {
@@ -210,7 +213,7 @@ func (c *chunkReader) body(cs *chunkStream) error {
 		}
 		start := len(cs.body)
 		if cap(cs.body)-start < step {
-			grown := make([]byte, start, min(cs.length, max(2*cap(cs.body), start+step)))
+			grown := make([]byte, start, c.room(cs, start+step))
 			copy(grown, cs.body)
 			cs.body = grown
 		}
@@ -222,6 +225,25 @@ func (c *chunkReader) body(cs *chunkStream) error {
 		n -= step
 	}
 	return nil
+}
+
+// room gives what to allocate for a body that needs some bytes now. What is declared is believed of one chunk stream at a time, up to what
+// has come before; else memory follows what arrives.
+func (c *chunkReader) room(cs *chunkStream, need int) int {
+	size := max(2*cap(cs.body), need)
+	if c.ahead == nil && c.longest > size {
+		c.ahead, size = cs, c.longest
+	}
+	return min(cs.length, size)
+}
+
+// drop forgets the body of a chunk stream.
+func (c *chunkReader) drop(cs *chunkStream) {
+	c.held -= len(cs.body)
+	cs.body, cs.partial = nil, false
+	if c.ahead == cs {
+		c.ahead = nil
+	}
 }
 
 // setSize takes the peer's new chunk size (Adobe RTMP §5.4.1).
@@ -243,8 +265,7 @@ func (c *chunkReader) abort(payload []byte) {
 		return
 	}
 	if cs := c.streams[binary.BigEndian.Uint32(payload)]; cs != nil {
-		c.held -= len(cs.body)
-		cs.body, cs.partial = nil, false
+		c.drop(cs)
 	}
 }
 
