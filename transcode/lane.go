@@ -38,6 +38,8 @@ type lane struct {
 	done  chan struct{} // closed when the lane's goroutine is gone
 
 	lot     assignment
+	fresh   bool         // nothing that it is about has come yet
+	first   media.Time   // of pictures: where the first child of the assignment begins, until it does; or never
 	turn    int          // how often the assignment changed, so that what an old child brings is known
 	made    *media.Track // what the child makes of it; nil until it told
 	queue   []arrival    // to be written to the child
@@ -99,7 +101,7 @@ func (l *lane) assignLocked(a assignment) {
 	if a.conversion != l.lot.conversion {
 		l.made = nil
 	}
-	l.lot = a
+	l.lot, l.fresh, l.first = a, true, never
 	l.turn++
 	l.queue, l.group, l.bytes = nil, nil, 0
 	l.run, l.loss = progress{}, loss{}
@@ -231,20 +233,23 @@ func (l *lane) takeUp() (j job, ok bool) {
 }
 
 // beginLocked says which picture is the first to be coded, and has the other track wait for it: at the start of a rendition the newest
-// there was, later one that is still to come when the child is up to it, so that it is not too late.
+// there was, behind a change of tracks the first one, later one that is still to come when the child is up to it, so that it is not too late.
 func (l *lane) beginLocked() {
 	m := l.stage.merger
 	wait, begin := patience, l.run.due+min(margin<<min(l.loss.times, 8), marginMost)
 	from := begin
-	if m.cursor == never {
+	switch {
+	case m.cursor == never:
 		wait, begin = beginPatience, l.queue[0].PTS
 		from = never // sound in front of the first picture waits for it too, so that all tracks are there at once
 		if l.stage.edge > begin {
 			begin, m.floor = l.stage.edge, l.stage.edge
 			from = begin
 		}
+	case l.first > m.cursor:
+		wait, begin, from = startPatience, l.first, l.first
 	}
-	l.loss.key = false
+	l.first, l.loss.key = never, false
 	l.run.begin = begin
 	m.expect(l.slot, from, wait)
 }

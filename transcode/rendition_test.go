@@ -157,6 +157,11 @@ func TestTracksChange(t *testing.T) {
 			t.Errorf("%s: pictures as %v, want %v", tc.name, codecs, tc.codec)
 		}
 		for _, c := range []clip{web, back} { // what is made has no hole where it begins
+			for _, at := range presentation(c.of(media.Codec.IsVideo))[:60] {
+				if !slices.ContainsFunc(tc.got.of(media.Codec.IsVideo), func(f *media.Frame) bool { return f.PTS == at }) {
+					t.Errorf("%s: there is no picture at %v", tc.name, at)
+				}
+			}
 			begin := c.of(media.Codec.IsAudio)[0].PTS
 			sound := tc.got.of(media.Codec.IsAudio)
 			i := slices.IndexFunc(sound, func(f *media.Frame) bool { return f.PTS >= begin-30*media.Millisecond })

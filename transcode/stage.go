@@ -133,16 +133,33 @@ func (s *stage) route(f *media.Frame, now time.Time) {
 	l := s.lanes[at]
 	if l.lot.source != f.Track || f.Key && l.lot.conversion != s.wants(f.Track) {
 		s.settle(f.Track, now)
-		if at == soundSlot && l.lot.conversion != none && s.merger.cursor != never { // the pictures wait for its first child, so that none is late
-			s.merger.expect(at, f.PTS-leading, startPatience)
-		}
 	}
+	s.await(at, f)
 	if l.lot.conversion == none {
 		s.merger.pass(f, now)
 		return
 	}
 	s.merger.passed(f)
 	l.feedLocked(f, now)
+}
+
+// await has all wait for the first child of a lane's assignment, from the frame on that it begins with, so that none is late.
+func (s *stage) await(at slot, f *media.Frame) {
+	l := s.lanes[at]
+	if !l.fresh || at == pictureSlot && !f.Key {
+		return
+	}
+	l.fresh = false
+	if l.lot.conversion == none || s.merger.cursor == never { // at the start of a rendition settle has seen to it
+		return
+	}
+	from := f.PTS
+	if at == pictureSlot {
+		l.first = f.PTS
+	} else {
+		from -= leading
+	}
+	s.merger.expect(at, from, startPatience)
 }
 
 // slotOf gives the lane that a track may need.
