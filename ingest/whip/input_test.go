@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	pion "github.com/pion/rtp"
+
 	"github.com/simulcart/simulcart/ingest"
 	"github.com/simulcart/simulcart/internal/mediatest/peer"
 	"github.com/simulcart/simulcart/media"
@@ -58,5 +60,26 @@ func TestKeys(t *testing.T) {
 		if st, _ := r.gate.Status(stream); st.State != ingest.Live || st.Counters.Takeovers != 0 {
 			t.Errorf("%s: %v, %+v", stream, st.State, st.Counters)
 		}
+	}
+}
+
+// Packets of a type that was not agreed, the first one of a track among them, cost the pictures that they were part of, and nothing else.
+func TestPacketsOfAnotherType(t *testing.T) {
+	r := newRig(t)
+	reader := r.stream.Subscribe("test", 0)
+	defer reader.Close()
+	sent := 0 // packets; the writer's
+	p := peer.Publish(t, r.url, peer.Options{Token: key, NoRepair: true, NoNACK: true, Tamper: func(h *pion.Header) {
+		if sent == 0 || sent == 2 {
+			h.PayloadType = 42
+		}
+		sent++
+	}}, video)
+	for i := range int64(4) { // of two packets each, the first with the parameter sets
+		p.Write(&media.Frame{Track: video, PTS: ms(40 * i), Key: true, Data: r.picture(true, 500+int(i))})
+	}
+	got, _ := r.frames(reader, 2)
+	if len(got) != 2 || len(got[0].Data) != 506 || len(got[1].Data) != 507 || sent != 8 {
+		t.Errorf("got %d pictures, the first of %d bytes; %d packets were sent", len(got), len(got[0].Data), sent)
 	}
 }

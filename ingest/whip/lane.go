@@ -3,7 +3,7 @@ package whip
 import (
 	"bytes"
 	"errors"
-	"net"
+	"io"
 	"sync"
 	"time"
 
@@ -123,12 +123,13 @@ func (p *session) hearPackets(kind int, remote *webrtc.TrackRemote) {
 			_ = remote.SetReadDeadline(time.Now().Add(repairEach))
 		}
 		n, _, err := remote.Read(buf)
-		var waited net.Error
-		if errors.As(err, &waited) && waited.Timeout() {
-			continue
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 			return
+		case err != nil && p.isGone():
+			return
+		case err != nil: // the time is over, or it is a packet of a type that was not agreed
+			continue
 		}
 		packet, err := rtp.ParsePacket(bytes.Clone(buf[:n]))
 		if err == nil && !p.pass(arrival{kind: kind, track: remote, packet: packet, at: time.Now()}) {
@@ -155,6 +156,16 @@ func (p *session) hearReports(kind int, remote *webrtc.TrackRemote, receiver *we
 				return
 			}
 		}
+	}
+}
+
+// isGone says whether the publisher's connection is over.
+func (p *session) isGone() bool {
+	select {
+	case <-p.peer.Gone():
+		return true
+	default:
+		return false
 	}
 }
 

@@ -172,6 +172,7 @@ func (e *Endpoint) connection(media *webrtc.MediaEngine, stages *interceptor.Reg
 	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	s.SetDTLSConnectContextMaker(e.handshakes.begin)
 	s.SetSRTPReplayProtectionWindow(replayWindow)
+	s.SetFireOnTrackBeforeFirstRTP(true) // else pion forgets a track whose first packet it cannot read
 	s.SetSCTPMaxMessageSize(largestMessage)
 	s.SetSCTPMaxReceiveBufferSize(4 * largestMessage)
 	if err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
+	pion "github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -29,6 +30,7 @@ type Options struct {
 	NoReports bool                      // without sender and receiver reports of its own
 	TCP       bool                      // over ICE-TCP alone
 	Edit      func(offer string) string // the offer, before it is sent; nil: as it is
+	Tamper    func(h *pion.Header)      // with each RTP packet that goes out; nil: as it is
 	Via       string                    // address that stands for the server's port, see [mediatest.Network], [mediatest.Proxy]; empty: straight
 	Discard   bool                      // frames are counted, and their data forgotten
 	Codecs    []string                  // MIME types of video; nil: H.264, VP8, VP9, AV1
@@ -93,7 +95,27 @@ func (c *Client) stages(engine *webrtc.MediaEngine, r *interceptor.Registry) err
 			return err
 		}
 	}
+	if c.options.Tamper != nil {
+		r.Add(tamper{tell: c.options.Tamper})
+	}
 	return webrtc.ConfigureTWCCSender(engine, r)
+}
+
+// tamper is a stage that changes headers.
+type tamper struct {
+	interceptor.NoOp
+	tell func(h *pion.Header)
+}
+
+// NewInterceptor is called by pion.
+func (s tamper) NewInterceptor(string) (interceptor.Interceptor, error) { return &s, nil }
+
+// BindLocalStream is called by pion.
+func (s *tamper) BindLocalStream(_ *interceptor.StreamInfo, next interceptor.RTPWriter) interceptor.RTPWriter {
+	return interceptor.RTPWriterFunc(func(h *pion.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		s.tell(h)
+		return next.Write(h, payload, a)
+	})
 }
 
 func (c *Client) codecs(engine *webrtc.MediaEngine) {
