@@ -93,6 +93,7 @@ func newRig(t *testing.T) *rig {
 			}
 		})
 	}
+	r.until("the server to run", r.server.Runs)
 	mux := http.NewServeMux()
 	mux.Handle(whip.Path, r.server.Handler())
 	server := httptest.NewServer(mux)

@@ -42,6 +42,13 @@ func (r *Roster[C]) Run(ctx context.Context) error {
 	return nil
 }
 
+// Runs says whether sessions may begin.
+func (r *Roster[C]) Runs() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.life != nil && r.life.Err() == nil
+}
+
 // Start runs a session of a stream, whose counts can be asked for at any time; false where Run does not run. The session's context ends
 // with Run's.
 func (r *Roster[C]) Start(stream string, counts func() C, session func(ctx context.Context)) bool {

@@ -114,6 +114,7 @@ func newRigOn(t *testing.T, on func(net.PacketConn) net.PacketConn) *rig {
 			}
 		})
 	}
+	r.until("the server to run", r.server.Runs)
 	mux := http.NewServeMux()
 	mux.Handle(whep.Path, r.server.Handler())
 	r.http = httptest.NewServer(mux)

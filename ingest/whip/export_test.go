@@ -1,0 +1,4 @@
+package whip
+
+// Runs says whether sessions may begin.
+func (s *Server) Runs() bool { return s.roster.Runs() }

@@ -1,0 +1,4 @@
+package whep
+
+// Runs says whether sessions may begin.
+func (s *Server) Runs() bool { return s.roster.Runs() }
