@@ -2,6 +2,7 @@ package relay
 
 import (
 	"slices"
+	"time"
 
 	"github.com/simulcart/simulcart/media"
 )
@@ -188,6 +189,9 @@ func (f *Follower) goBack() {
 // change reads another stream, or the next session of the same one, from behind what was handed over.
 func (f *Follower) change(to *Stream) {
 	f.moved, f.linked, f.fresh = true, false, true
+	if f.now.stream == f.base {
+		f.fed = time.Now()
+	}
 	for _, g := range f.last {
 		if g != nil {
 			f.floor = max(f.floor, g.DTS)

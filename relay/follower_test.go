@@ -414,6 +414,37 @@ func TestFollowLacks(t *testing.T) {
 	})
 }
 
+// A rendition has its time from when it is begun with, however long the base was silent before.
+func TestFollowGivesRenditionsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(t, video, audio)
+		k0 := at(video, 0, true)
+		tr.write(tr.in, k0)
+		tr.want(tr.base, k0)
+		done := make(chan struct{})
+		made := at(fromVP8, 40000, true)
+		go func() {
+			defer close(done)
+			time.Sleep(starveAfter - time.Second)
+			in, err := tr.base.Publish([]*media.Track{vp8, audio})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for i := media.Time(0); i < 8; i++ {
+				tr.write(in, at(vp8, 20000+i, i == 0))
+				time.Sleep(time.Second)
+			}
+			tr.write(tr.rendition(fromVP8, audio), made)
+		}()
+		fs, _, err := tr.f.Next(t.Context(), nil, 1<<20)
+		if err != nil || !slices.Equal(fs, []*media.Frame{made}) {
+			t.Errorf("got %s, %v", namesOf(fs), err)
+		}
+		<-done
+	})
+}
+
 // A rendition that brings nothing is left at once when the base suits.
 func TestFollowLeavesWhatBringsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
