@@ -228,7 +228,7 @@ func TestStalledPushCarriesTheCurrentState(t *testing.T) {
 	}
 }
 
-// attend connects a player to a stream over loopback, and gives its side.
+// attend connects a player to a stream over loopback, and gives its side once the stream is read: else the session may end before.
 func attend(t *testing.T, s *sale, p *Play) (conn *wire.Conn, ended <-chan error) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -257,7 +257,9 @@ func attend(t *testing.T, s *sale, p *Play) (conn *wire.Conn, ended <-chan error
 		}
 		return p.Run(ctx, s.stream)
 	})
-	return (&theatre{url: url}).watch(t), ended
+	conn = (&theatre{url: url}).watch(t)
+	mediatest.Within(t, 10*time.Second, "the player's reader", func() bool { return s.stream.Counters(p.Output).Readers > 0 })
+	return conn, ended
 }
 
 // readAll reads all messages until the other side says that nothing more follows.
