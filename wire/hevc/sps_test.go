@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/bits"
 	"github.com/simulcart/simulcart/wire/hevc"
@@ -149,6 +150,45 @@ func TestParseSPS(t *testing.T) {
 				t.Errorf("got %v pictures a second, want %v", got.FrameRate(), tc.rate)
 			}
 		})
+	}
+}
+
+// What an hvcC repeats of an SPS is what x265 writes into it, and what stands behind the levels of lower temporal layers.
+func TestConfigOf(t *testing.T) {
+	for _, g := range mediatest.Golden[golden](t, "testdata/ffprobe.json") {
+		want, err := hevc.ParseConfig(mediatest.Unhex(t, g.Config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := hevc.ConfigOf(want.Units(hevc.SequenceSet)[0])
+		if err != nil {
+			t.Fatalf("%s: %v", g.Name, err)
+		}
+		want.Arrays, want.SpatialSegmentation, want.Parallelism, want.AverageFrameRate, want.ConstantFrameRate = nil, 0, 0, 0, 0 // not of the SPS
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", g.Name, diff)
+		}
+	}
+	level := hevc.ProfileLevel{HighTier: true, ProfileIDC: 1, Compatibility: 0x60000000, Constraints: [6]byte{0x90}, LevelIDC: 123}
+	deep := newSPS(1, false, false).codes(3).flags(true).codes(64, 48).flags(false).codes(2, 1, 4).flags(false).codes(1, 1, 0)
+	deep.tools().flags(false, false, false, false).codes(0).flags(false, false, false, false)
+	for name, tc := range map[string]struct {
+		sps  *sps
+		want hevc.Config
+	}{
+		"layers, cropped":   {withEverything(), hevc.Config{Level: level, ChromaFormat: 1, BitDepthLuma: 8, BitDepthChroma: 8, TemporalLayers: 3, TemporalNested: true, LengthSize: 4}},
+		"4:4:4, deep pixel": {deep, hevc.Config{Level: level, ChromaFormat: 3, BitDepthLuma: 10, BitDepthChroma: 9, TemporalLayers: 1, TemporalNested: true, LengthSize: 4}},
+	} {
+		got, err := hevc.ConfigOf(escape(tc.sps.Bytes()))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
+	}
+	if _, err := hevc.ConfigOf([]byte{0x42, 1, 0}); err == nil {
+		t.Error("three bytes are an SPS")
 	}
 }
 
