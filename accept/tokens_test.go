@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/internal/mediatest"
+	"github.com/simulcart/simulcart/internal/mediatest/hls"
 )
 
 // tokens is a gateway with contracts of several kinds, and what they may show.
@@ -235,7 +236,11 @@ func (k *tokens) rtspMethods(t *testing.T) {
 func (k *tokens) hlsAddresses(t *testing.T) {
 	p := newSipper(t, k.hlsURL(k.mine, k.good))
 	foreign := newSipper(t, k.hlsURL(k.other, k.bad["one for another stream"]))
-	now := p.list(t)
+	var now *hls.Playlist
+	mediatest.Within(t, patience, "a part of the segment that is open", func() bool {
+		now = p.list(t)
+		return len(now.Open.Parts) > 0
+	})
 	files := []string{"main.m3u8", now.Segments[0].Map, now.Segments[0].URI, now.Open.Parts[0].URI, "main.m3u8?_HLS_msn=" + fmt.Sprint(now.Next())}
 	parts := strings.Split(p.media.Path, "/") // "", hls, maria, TICKET, SESSION, main.m3u8
 	ticket := strings.Split(parts[3], ".")    // t1, holder, view, expires, mac
