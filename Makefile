@@ -41,6 +41,10 @@ PARTS := harness demo relay obs publishers players codecs clock longsession reco
 	hls hlsstart hlsrules hlsreconnect hlsskew hlsrendered hlsdelay feeddelay hlsfaults hlsdisk hlssecure readers tokens \
 	revoked whep whip whepnarrow whepviewers whiprelay whiptakeover encoderdelay webrtcpeers webrtcpion webrtcloss whipobs whepskew watchpage whipsync whepsync whepjoins webrtcinput
 PART  ?= $(PARTS)
+
+# Those whose short form is in `make test`: each kind of real peer is among them. `make others` has the short form of the rest.
+PEERS := harness demo relay obs publishers players codecs reconnect takeover retry secrets reload metrics skew partners rtsp \
+	tokens bridges hls whep whip webrtcpeers webrtcpion
 $(foreach p,$(PART),$(if $(filter $p,$(PARTS) $(BENCH_PARTS)),,$(error no part $p; the parts of accept are: $(PARTS), of bench-full: $(BENCH_PARTS))))
 
 BINARY := $(CURDIR)/simulcart
@@ -50,7 +54,7 @@ PAGES   := web/pages
 MODULES := $(PAGES)/node_modules/.package-lock.json
 BROWSER := internal/mediatest/browser/node_modules/.package-lock.json
 
-.PHONY: help run build test deps-run deps-test deps-bench format vet tidy lint pages unit fuzz cross smoke accept test-obs bench bench-full \
+.PHONY: help run build test deps-run deps-test deps-bench format vet tidy lint pages unit fuzz cross peers others smoke accept test-obs bench bench-full \
 	bench-doc bench-micro vuln clean
 
 help: ## lists the targets
@@ -64,7 +68,7 @@ run: deps-run build ## installs ffmpeg, builds, and runs the main job with a tes
 build: ## builds ./simulcart
 	CGO_ENABLED=0 go build -trimpath -o $(BINARY) ./cmd/simulcart
 
-test: deps-test format vet tidy lint pages unit fuzz cross smoke ## everything a change must pass, in at most 20 minutes on 2 cores
+test: deps-test format vet tidy lint pages unit fuzz cross peers ## all but the longer proofs, in at most 20 minutes on 2 cores
 	@echo "test: passed"
 
 # install PACKAGES: by apt, what is missing only. No service is started: RUNLEVEL=1, and a policy that refuses where there is none.
@@ -191,8 +195,16 @@ define proofs
 	fi
 endef
 
-smoke: deps-test build $(BROWSER) ## the acceptance tests in their short form
-	$(call proofs,smoke,.)
+# short PARTS: their short form.
+short = $(call proofs,smoke,(?i)^Test($(subst $(eval) ,|,$(strip $(1))))$$)
+
+peers: deps-test build $(BROWSER) ## the acceptance tests with each kind of real peer, in their short form
+	$(call short,$(PEERS))
+
+others: deps-test build $(BROWSER) ## the other acceptance tests, in their short form
+	$(call short,$(filter-out $(PEERS),$(PARTS)))
+
+smoke: peers others ## all acceptance tests in their short form
 
 accept: deps-test build $(BROWSER) ## the acceptance tests at full length; PART=name for some of them
 	@for part in $(PART); do \

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Package accept_test proves simulcart against real peers: encoders, platforms and players that nobody here wrote. One test
-// is one proof; `make accept PART=name` runs one of them in full length, `make test` all of them in a short form.
+// is one proof; `make accept PART=name` runs one of them in full length, `make test` and `make others` all of them in a short form.
 package accept_test
 
 import (
