@@ -130,17 +130,23 @@ func TestOtherCodecs(t *testing.T) {
 	for name, tt := range map[string]struct {
 		track      *media.Track
 		key, inter string
+		sets       string // that go in front of the key frame, and belong to the track behind
 	}{
-		"video/VP8": {&media.Track{Codec: media.VP8, ClockRate: 90000}, "50f2009d012a80026801aabbccdd", "31000000000000000000aabb"},
-		"video/VP9": {&media.Track{Codec: media.VP9, ClockRate: 90000}, "82498342004ff03660aabb", "86000000aabb"},
-		"video/AV1": {&media.Track{Codec: media.AV1, ClockRate: 90000}, "0a0b00000024cf7f0dbfff300832021000", "32023000"},
+		"video/VP8": {&media.Track{Codec: media.VP8, ClockRate: 90000}, "50f2009d012a80026801aabbccdd", "31000000000000000000aabb", ""},
+		"video/VP9": {&media.Track{Codec: media.VP9, ClockRate: 90000}, "82498342004ff03660aabb", "86000000aabb", ""},
+		"video/AV1": {&media.Track{Codec: media.AV1, ClockRate: 90000}, "0a0b00000024cf7f0dbfff300832021000", "32023000", ""},
+		"video/H265": {
+			&media.Track{Codec: media.HEVC, ClockRate: 90000}, "00000005260180aabb", "00000005020180aabb", // of x265
+			"0000001840010c01ffff02200000030090000003000003005d95940900000029" +
+				"42010102200000030090000003000003005da00280802d136595952930bc05a02000007d20000ea601000000064401c073c189",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			reader := r.stream.Subscribe("test", 0)
 			defer reader.Close()
 			p := peer.Publish(t, r.url, peer.Options{Token: key, Codecs: []string{name}}, tt.track)
-			p.Write(&media.Frame{Track: tt.track, Key: true, Data: mustHex(tt.key)})
+			p.Write(&media.Frame{Track: tt.track, Key: true, Data: mustHex(tt.sets + tt.key)})
 			p.Write(&media.Frame{Track: tt.track, PTS: ms(40), Data: mustHex(tt.inter)})
 			got, _ := r.frames(reader, 2)
 			if len(got) != 2 || !got[0].Key || got[1].Key || !bytes.Equal(got[0].Data, mustHex(tt.key)) || !bytes.Equal(got[1].Data, mustHex(tt.inter)) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ type Options struct {
 	Tamper    func(h *pion.Header)      // with each RTP packet that goes out; nil: as it is
 	Via       string                    // address that stands for the server's port, see [mediatest.Network], [mediatest.Proxy]; empty: straight
 	Discard   bool                      // frames are counted, and their data forgotten
-	Codecs    []string                  // MIME types of video; nil: H.264, VP8, VP9, AV1
+	Codecs    []string                  // MIME types of video, HEVC too; nil: H.264, VP8, VP9, AV1
 }
 
 // Client is one peer.
@@ -120,11 +121,15 @@ func (s *tamper) BindLocalStream(_ *interceptor.StreamInfo, next interceptor.RTP
 
 func (c *Client) codecs(engine *webrtc.MediaEngine) {
 	video := []struct{ mime, parameters string }{
-		{webrtc.MimeTypeH264, H264}, {webrtc.MimeTypeVP8, ""}, {webrtc.MimeTypeVP9, "profile-id=0"}, {webrtc.MimeTypeAV1, ""},
+		{webrtc.MimeTypeH264, H264},
+		{webrtc.MimeTypeVP8, ""},
+		{webrtc.MimeTypeVP9, "profile-id=0"},
+		{webrtc.MimeTypeAV1, ""},
+		{webrtc.MimeTypeH265, ""},
 	}
 	id := webrtc.PayloadType(96)
 	for _, v := range video {
-		if c.options.Codecs != nil && !strings.Contains(strings.Join(c.options.Codecs, " "), v.mime) {
+		if wanted := c.options.Codecs; wanted != nil && !slices.Contains(wanted, v.mime) || wanted == nil && v.mime == webrtc.MimeTypeH265 {
 			continue
 		}
 		c.register(engine, webrtc.RTPCodecTypeVideo, webrtc.RTPCodecParameters{
