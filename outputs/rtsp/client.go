@@ -167,7 +167,7 @@ func (c *client) describe(r *wire.Request) (bool, error) {
 	if len(tracks) == 0 {
 		return false, c.refuse(r, wire.StatusNotFound, "The stream is not live")
 	}
-	d := wire.Description{Name: u.Path, ID: uint64(random32()), Version: 1, Control: "*"}
+	d := wire.Description{Name: u.Path, ID: uint64(rtp.Random()), Version: 1, Control: "*"}
 	for i, t := range tracks {
 		d.Medias = append(d.Medias, wire.Media{Track: t, Control: fmt.Sprintf("trackID=%d", i)})
 	}

@@ -2,8 +2,6 @@ package rtsp
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +16,7 @@ import (
 	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
+	"github.com/simulcart/simulcart/wire/rtp"
 	wire "github.com/simulcart/simulcart/wire/rtsp"
 )
 
@@ -57,8 +56,7 @@ type Server struct {
 	once sync.Once
 	auth wire.Auth
 
-	mu    sync.Mutex
-	bases map[string]uint32 // RTP timestamp of media time 0, by stream
+	bases rtp.Bases
 }
 
 // Serve answers all who connect to l until ctx ends, and returns when all of them are gone. It closes l.
@@ -124,32 +122,11 @@ func (s *Server) serve(ctx context.Context, nc net.Conn) {
 	}
 }
 
-// base gives the RTP timestamp of a stream's media time 0, the same for all clients.
-func (s *Server) base(stream string) uint32 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	base, known := s.bases[stream]
-	if !known {
-		if s.bases == nil {
-			s.bases = make(map[string]uint32)
-		}
-		base = random32()
-		s.bases[stream] = base
-	}
-	return base
-}
-
 func (s *Server) timeout() time.Duration {
 	if s.Timeout > 0 {
 		return s.Timeout
 	}
 	return wire.DefaultTimeout
-}
-
-func random32() uint32 {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // which never fails (crypto/rand)
-	return binary.BigEndian.Uint32(b[:])
 }
 
 func (s *Server) crowded(evicted bool) {

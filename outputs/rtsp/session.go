@@ -46,12 +46,12 @@ func (c *client) setup(r *wire.Request) (bool, error) {
 		return false, c.refuse(r, wire.StatusInternalError, "")
 	}
 	if c.session.ID == "" {
-		c.session = wire.Session{ID: fmt.Sprintf("%08x%08x%08x", random32(), random32(), random32()), Timeout: c.server.timeout()}
+		c.session = wire.Session{ID: fmt.Sprintf("%08x%08x%08x", rtp.Random(), rtp.Random(), rtp.Random()), Timeout: c.server.timeout()}
 		c.stream = u.Path
 	}
 	l := &lane{
-		index: max(u.Track, 0), id: t.ID, codec: t.Codec, channel: uint8(agreed.Interleaved.RTP), ports: agreed.ClientPort, clock: rtp.Clock{Rate: mapping.Rate, Base: c.server.base(u.Path)},
-		header: rtp.Header{PayloadType: uint8(96 + max(u.Track, 0)), Sequence: uint16(random32()), SSRC: random32()},
+		index: max(u.Track, 0), id: t.ID, codec: t.Codec, channel: uint8(agreed.Interleaved.RTP), ports: agreed.ClientPort, clock: rtp.Clock{Rate: mapping.Rate, Base: c.server.bases.Of(u.Path)},
+		header: rtp.Header{PayloadType: uint8(96 + max(u.Track, 0)), Sequence: uint16(rtp.Random()), SSRC: rtp.Random()},
 	}
 	if !agreed.TCP {
 		l.channel = uint8(2 * len(c.lanes))

@@ -71,7 +71,7 @@ func newSender(v *session) *sender {
 		shared: relay.Derive(v.stream, rtp.PacketsKey{Most: rtp.DatagramPayload}, (&rtp.Cutter{Most: rtp.DatagramPayload}).Cut),
 		copies: relay.Derive(v.stream, overlay.CopyKey{}, new(overlay.Reader).Read),
 	}
-	sn.base, sn.picture = v.server.base(v.name), never
+	sn.base, sn.picture = v.server.bases.Of(v.name), never
 	return sn
 }
 

@@ -2,8 +2,6 @@ package whep
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -16,6 +14,7 @@ import (
 	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
+	"github.com/simulcart/simulcart/wire/rtp"
 )
 
 // Path is where the server answers.
@@ -51,9 +50,7 @@ type Server struct {
 	once sync.Once
 
 	roster rtc.Roster[outputs.Viewing]
-
-	mu    sync.Mutex
-	bases map[string]uint32 // RTP timestamp of media time 0, by stream
+	bases  rtp.Bases
 }
 
 // Run lets viewers watch until ctx ends, and returns when all are gone.
@@ -138,30 +135,7 @@ func (s *Server) Refused(r *http.Request, stream string, err error) {
 // Forget drops what is known of a stream that is gone.
 func (s *Server) Forget(stream string) {
 	s.roster.Forget(stream)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.bases, stream)
-}
-
-// base gives the RTP timestamp of a stream's media time 0, the same for all viewers.
-func (s *Server) base(stream string) uint32 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	base, known := s.bases[stream]
-	if !known {
-		if s.bases == nil {
-			s.bases = make(map[string]uint32)
-		}
-		base = random32()
-		s.bases[stream] = base
-	}
-	return base
-}
-
-func random32() uint32 {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // which never fails (crypto/rand)
-	return binary.BigEndian.Uint32(b[:])
+	s.bases.Forget(stream)
 }
 
 func (s *Server) crowded(evicted bool) {

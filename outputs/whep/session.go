@@ -83,7 +83,7 @@ func (v *session) open(r *http.Request, o *rtc.Offer, chosen map[int]choice) ([]
 }
 
 func (v *session) negotiate(ctx context.Context, chosen map[int]choice) ([]byte, error) {
-	base := v.server.base(v.name)
+	base := v.server.bases.Of(v.name)
 	for _, c := range chosen {
 		size := historyOfAudio
 		if c.track.Codec.IsVideo() {
@@ -93,8 +93,8 @@ func (v *session) negotiate(ctx context.Context, chosen map[int]choice) ([]byte,
 			id: c.track.ID, codec: c.track.Codec, clock: rtp.Clock{Rate: c.codec.Rate, Base: base}, counts: &v.counts,
 			sent: make([]sent, size),
 		}
-		l.first.header.Version, l.first.header.PayloadType, l.first.header.SequenceNumber = 2, c.codec.PayloadType, uint16(random32())
-		l.again.header.Version, l.again.header.PayloadType, l.again.header.SequenceNumber = 2, c.codec.Repair, uint16(random32())
+		l.first.header.Version, l.first.header.PayloadType, l.first.header.SequenceNumber = 2, c.codec.PayloadType, uint16(rtp.Random())
+		l.again.header.Version, l.again.header.PayloadType, l.again.header.SequenceNumber = 2, c.codec.Repair, uint16(rtp.Random())
 		var err error
 		if l.sender, err = v.peer.AddTrack(l); err != nil {
 			return nil, err
