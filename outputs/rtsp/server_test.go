@@ -433,6 +433,7 @@ func TestCrowd(t *testing.T) {
 		if <-r.crowded {
 			t.Error("the third from one address is said to be evicted")
 		}
+		synctest.Wait() // it is logged behind that
 		r.logged("2 connections from this address")
 		others := r.dialFrom("127.0.0.1:5")
 		synctest.Wait()
@@ -441,6 +442,7 @@ func TestCrowd(t *testing.T) {
 		if !<-r.crowded {
 			t.Error("the oldest is said to be refused")
 		}
+		synctest.Wait()
 		r.logged("the oldest was dropped")
 		for _, c := range []*caller{two, others, others2} {
 			c.want(wire.StatusOK, "OPTIONS", "*")
