@@ -13,18 +13,13 @@ import (
 	"github.com/simulcart/simulcart/relay"
 )
 
-// bad is a network that loses one datagram in 20, and lets others overtake each other.
-func bad(seed uint64) mediatest.Trouble {
-	return mediatest.Trouble{Loss: 0.05, Delay: 25 * time.Millisecond, Jitter: 30 * time.Millisecond, Double: 0.01, Seed: seed}
-}
-
 // What the network loses is asked for again. What cannot be had in time, on a busy machine, leaves no picture behind that refers to it.
 func TestLossIsRepaired(t *testing.T) {
 	const pictures = 100
 	for name, o := range map[string]peer.Options{"with RTX": {Token: key}, "on the same stream": {Token: key, NoRepair: true}} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			network := mediatest.NewNetwork(t, r.udp, bad(1), bad(2))
+			network := mediatest.NewNetwork(t, r.udp, mediatest.Bad(1), mediatest.Bad(2))
 			o.Via = network.Addr
 			reader := r.stream.Subscribe("test", 0)
 			defer reader.Close()
@@ -70,7 +65,7 @@ func (l *lossy) write() {
 	}
 	f := &media.Frame{Track: video, PTS: ms(20 * int64(n)), Key: isKey, Data: l.picture(isKey, least+n)}
 	l.publisher.Write(f)
-	l.publisher.Write(&media.Frame{Track: sound, PTS: f.PTS, Data: opus(byte(n))})
+	l.publisher.Write(&media.Frame{Track: sound, PTS: f.PTS, Data: mediatest.Opus(byte(n))})
 	l.wrote = append(l.wrote, f.Data)
 }
 

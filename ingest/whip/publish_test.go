@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/simulcart/simulcart/ingest"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/internal/mediatest/peer"
 	"github.com/simulcart/simulcart/media"
 )
@@ -22,7 +23,7 @@ func TestPublisherIsRelayed(t *testing.T) {
 			var wrote []*media.Frame
 			for i := range int64(30) {
 				f := &media.Frame{Track: video, PTS: ms(40 * i), Key: i%15 == 0, Data: r.picture(i%15 == 0, 2500)}
-				s := &media.Frame{Track: sound, PTS: ms(40*i + 10), Data: opus(byte(i))}
+				s := &media.Frame{Track: sound, PTS: ms(40*i + 10), Data: mediatest.Opus(byte(i))}
 				p.Write(f)
 				p.Write(s)
 				wrote = append(wrote, f, s)
@@ -65,7 +66,7 @@ func TestDeleteBehindTheConnection(t *testing.T) {
 	defer reader.Close()
 	p := peer.Publish(t, r.url, peer.Options{Token: key}, video, sound)
 	p.Write(&media.Frame{Track: video, Key: true, Data: r.picture(true, 500)})
-	p.Write(&media.Frame{Track: sound, Data: opus(1)}) // the picture waits for the sound that was announced
+	p.Write(&media.Frame{Track: sound, Data: mediatest.Opus(1)}) // the picture waits for the sound that was announced
 	r.frames(reader, 2)
 	p.Close()
 	r.until("a connection that is gone", func() bool {

@@ -3,12 +3,7 @@ package whip_test
 import (
 	"context"
 	"log/slog"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
-	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,30 +12,19 @@ import (
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/ingest"
 	"github.com/simulcart/simulcart/ingest/whip"
-	"github.com/simulcart/simulcart/internal/rtc"
+	"github.com/simulcart/simulcart/internal/mediatest"
+	"github.com/simulcart/simulcart/internal/mediatest/peer"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/relay"
 )
 
 // Tracks of H.264 High of 64x36 and of Opus.
 var (
-	video = &media.Track{ID: 0, Codec: media.H264, ClockRate: 90000, Config: mustHex("0164000affe100176764000aacd9496c0440000003004000000503c489658001000668ebe04d2c8bfdf8f800")}
+	video = &media.Track{ID: 0, Codec: media.H264, ClockRate: 90000, Config: mediatest.SmallAVC}
 	sound = &media.Track{ID: 1, Codec: media.Opus, ClockRate: 48000}
 )
 
 const key = "maria-key-of-some-length"
-
-func mustHex(s string) []byte {
-	b := make([]byte, len(s)/2)
-	for i := range b {
-		n, err := strconv.ParseUint(s[2*i:2*i+2], 16, 8)
-		if err != nil {
-			panic(err)
-		}
-		b[i] = byte(n)
-	}
-	return b
-}
 
 func ms(n int64) media.Time { return media.Time(n) * media.Millisecond }
 
@@ -54,7 +38,7 @@ type rig struct {
 	refusals ingest.Refusals
 	url      string
 	udp      string // address of the media
-	seq      byte
+	slices   mediatest.Slices
 }
 
 func newRig(t *testing.T) *rig {
@@ -73,68 +57,21 @@ func newRig(t *testing.T) *rig {
 	r.stream = r.hub.Stream("maria")
 	registry := &access.Registry{}
 	registry.Replace(map[string]access.Grant{"maria": {Key: access.DigestOf(key)}, "jo": {Key: access.DigestOf("jo-key")}, "gone": {Key: access.DigestOf("gone-key")}})
-	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	endpoint := &rtc.Endpoint{UDP: udp, TCP: tcp}
-	r.udp = udp.LocalAddr().String()
+	endpoint, stage := peer.Ports(t, nil)
 	r.server = &whip.Server{Endpoint: endpoint, Gate: r.gate, Registry: registry, Refusals: &r.refusals, Log: log}
-	ctx, cancel := context.WithCancel(context.Background())
-	var all sync.WaitGroup
-	for _, run := range []func(context.Context) error{endpoint.Run, r.server.Run} {
-		all.Go(func() {
-			if err := run(ctx); err != nil {
-				t.Errorf("run: %v", err)
-			}
-		})
-	}
-	r.until("the server to run", r.server.Runs)
-	mux := http.NewServeMux()
-	mux.Handle(whip.Path, r.server.Handler())
-	server := httptest.NewServer(mux)
-	r.url = server.URL + whip.Path + "maria"
-	t.Cleanup(func() {
-		server.Close()
-		cancel()
-		all.Wait()
-		r.gate.Drain()
-	})
+	t.Cleanup(r.gate.Drain) // behind the server's end
+	stage.Serve(t, whip.Path, endpoint, r.server)
+	r.url, r.udp = stage.URL, stage.UDP
 	return r
 }
 
 // picture is an access unit whose one slice has so many bytes, no two alike.
-func (r *rig) picture(key bool, size int) []byte {
-	data := make([]byte, 4+size)
-	data[1], data[2], data[3] = byte(size>>16), byte(size>>8), byte(size)
-	data[4] = 0x41
-	if key {
-		data[4] = 0x65
-	}
-	r.seq++
-	for i := 5; i < len(data); i++ {
-		data[i] = r.seq ^ byte(i) | 1
-	}
-	return data
-}
-
-// opus is a packet of 20 ms.
-func opus(n byte) []byte { return []byte{0xfc, n, n + 1, n + 2} }
+func (r *rig) picture(key bool, size int) []byte { return r.slices.Next(key, size) }
 
 // until asks until cond is true.
 func (r *rig) until(what string, cond func() bool) {
 	r.Helper()
-	end := time.Now().Add(10 * time.Second)
-	for !cond() {
-		if time.Now().After(end) {
-			r.Fatalf("waited in vain for: %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
+	mediatest.Within(r, 10*time.Second, what, cond)
 }
 
 // frames reads n frames of a reader.

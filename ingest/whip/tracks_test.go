@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/internal/mediatest/peer"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/wire/h264"
@@ -92,7 +93,7 @@ func TestSetsOfTheirOwn(t *testing.T) {
 	for i := range int64(3) {
 		p.Write(&media.Frame{Track: bare, PTS: ms(40 * i), Data: withSets(t, video.Config, nil)})
 		p.Write(&media.Frame{Track: bare, PTS: ms(40 * i), Key: true, Data: r.picture(true, 500)})
-		p.Write(&media.Frame{Track: sound, PTS: ms(40 * i), Data: opus(1)})
+		p.Write(&media.Frame{Track: sound, PTS: ms(40 * i), Data: mediatest.Opus(1)})
 	}
 	got, sounds := r.frames(reader, 6)
 	if len(got) != 3 || len(sounds) != 3 {
@@ -146,10 +147,10 @@ func TestOtherCodecs(t *testing.T) {
 			reader := r.stream.Subscribe("test", 0)
 			defer reader.Close()
 			p := peer.Publish(t, r.url, peer.Options{Token: key, Codecs: []string{name}}, tt.track)
-			p.Write(&media.Frame{Track: tt.track, Key: true, Data: mustHex(tt.sets + tt.key)})
-			p.Write(&media.Frame{Track: tt.track, PTS: ms(40), Data: mustHex(tt.inter)})
+			p.Write(&media.Frame{Track: tt.track, Key: true, Data: mediatest.Unhex(t, tt.sets+tt.key)})
+			p.Write(&media.Frame{Track: tt.track, PTS: ms(40), Data: mediatest.Unhex(t, tt.inter)})
 			got, _ := r.frames(reader, 2)
-			if len(got) != 2 || !got[0].Key || got[1].Key || !bytes.Equal(got[0].Data, mustHex(tt.key)) || !bytes.Equal(got[1].Data, mustHex(tt.inter)) {
+			if len(got) != 2 || !got[0].Key || got[1].Key || !bytes.Equal(got[0].Data, mediatest.Unhex(t, tt.key)) || !bytes.Equal(got[1].Data, mediatest.Unhex(t, tt.inter)) {
 				t.Errorf("got %d pictures: %x %x", len(got), got[0].Data, got[1].Data)
 			}
 			if got[0].Track.Codec != tt.track.Codec || got[0].Track.Format.Width == 0 {
@@ -167,7 +168,7 @@ func TestSenderReports(t *testing.T) {
 	p := peer.Publish(t, r.url, peer.Options{Token: key, NoReports: true}, video, sound)
 	at := time.Now() // both are made then, and sent later
 	p.Write(&media.Frame{Track: video, Key: true, Data: r.picture(true, 500)})
-	p.Write(&media.Frame{Track: sound, Data: opus(1)})
+	p.Write(&media.Frame{Track: sound, Data: mediatest.Opus(1)})
 	r.frames(reader, 2)
 	apart := func() time.Duration {
 		st, _ := r.server.Status("maria")
@@ -191,7 +192,7 @@ func TestSenderReports(t *testing.T) {
 	})
 	r.until("the sound to move", func() bool {
 		each(func(now time.Time) {
-			p.Write(&media.Frame{Track: sound, PTS: media.Time(now.Sub(at)), Data: opus(1)}) // never before it is made
+			p.Write(&media.Frame{Track: sound, PTS: media.Time(now.Sub(at)), Data: mediatest.Opus(1)}) // never before it is made
 		})
 		return apart() > begun+10*time.Millisecond
 	})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/internal/mediatest/hls"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/outputs"
@@ -42,7 +43,7 @@ type rig struct {
 	served    outputs.Served
 	log       bytes.Buffer
 	logging   sync.Mutex
-	dials     chan net.Conn
+	pipes     *mediatest.Pipes
 	clients   []*http.Client
 	end       context.CancelFunc
 }
@@ -64,7 +65,7 @@ func (r *rig) said() string {
 func on(t *testing.T, o Options, test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, dials: make(chan net.Conn), pubs: make(map[string]*relay.Publisher), frames: make(map[string]*encoder), view: &overlay.View{Currency: "USD"}}
+		r := &rig{T: t, pipes: mediatest.NewPipes(), pubs: make(map[string]*relay.Publisher), frames: make(map[string]*encoder), view: &overlay.View{Currency: "USD"}}
 		r.registry.Replace(map[string]access.Grant{"maria": {Key: access.DigestOf(streamKey)}, "open": {Key: access.DigestOf("another-key"), Public: true}})
 		r.contracts = []access.Contract{
 			{Partner: partnerTSL, Digest: access.DigestOf(token), Streams: []string{"maria", "open"}, Protocols: []access.Protocol{access.HLS}, MaxConnections: 3},
@@ -92,7 +93,7 @@ func on(t *testing.T, o Options, test func(r *rig)) {
 			}
 		})
 		front := &http.Server{Handler: r.server.Handler(), WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
-		serving.Go(func() { _ = front.Serve(&pipes{dials: r.dials, closed: make(chan struct{})}) })
+		serving.Go(func() { _ = front.Serve(r.pipes) })
 		defer func() {
 			for _, e := range r.frames {
 				e.stop()
@@ -108,37 +109,6 @@ func on(t *testing.T, o Options, test func(r *rig)) {
 		test(r)
 	})
 }
-
-// pipes is a listener without a network.
-type pipes struct {
-	dials  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *pipes) Accept() (net.Conn, error) {
-	select {
-	case nc := <-l.dials:
-		return nc, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-func (l *pipes) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *pipes) Addr() net.Addr { return address("pipes") }
-
-type address string
-
-func (a address) Network() string { return "tcp" }
-func (a address) String() string  { return string(a) }
-
-// end is the server's end of a pipe, from an address.
-type end struct {
-	net.Conn
-	from address
-}
-
-func (e end) RemoteAddr() net.Addr { return e.from }
 
 // encoder writes the frames of a source as time goes by.
 type encoder struct {
@@ -211,13 +181,13 @@ type player struct {
 }
 
 // from gives a client at an address.
-func (r *rig) from(at address) *player {
+func (r *rig) from(at mediatest.Address) *player {
 	c := &http.Client{Transport: &http.Transport{
 		DisableCompression: true, MaxIdleConnsPerHost: 3000,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			ours, theirs := net.Pipe()
+			ours, theirs := mediatest.PipeFrom(at)
 			select {
-			case r.dials <- end{theirs, at}:
+			case r.pipes.Dials <- theirs:
 				return ours, nil
 			case <-ctx.Done():
 				return nil, ctx.Err()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/internal/mediatest/hls"
 )
 
@@ -87,7 +88,7 @@ func TestRights(t *testing.T) {
 			{"no such page", "maria/other", nil, 404, ""},
 		}
 		for i, tt := range tests {
-			a := r.from(address(fmt.Sprintf("192.0.2.%d:5", i/5))).get(tt.path, tt.header...)
+			a := r.from(mediatest.Address(fmt.Sprintf("192.0.2.%d:5", i/5))).get(tt.path, tt.header...)
 			if a.status != tt.status || !strings.Contains(string(a.body), tt.text) {
 				r.Errorf("%s: got %d %s, want %d with %q", tt.name, a.status, a.body, tt.status, tt.text)
 			}

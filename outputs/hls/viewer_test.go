@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/internal/mediatest/hls"
 	"github.com/simulcart/simulcart/overlay"
 )
@@ -76,7 +77,7 @@ func TestConnections(t *testing.T) {
 		index := "/hls/maria/index.m3u8?token=" + token
 		players := make([]*player, 4)
 		for i := range players {
-			players[i] = r.from(address(fmt.Sprintf("192.0.2.%d:5", i)))
+			players[i] = r.from(mediatest.Address(fmt.Sprintf("192.0.2.%d:5", i)))
 		}
 		for _, p := range players[:3] {
 			p.open("maria", "?token="+token)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/access"
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
@@ -26,22 +27,10 @@ import (
 
 // Configurations as ffmpeg makes them: H.264 High of 64x36, and AAC-LC of 48 kHz stereo.
 var (
-	video = &media.Track{ID: 0, Codec: media.H264, ClockRate: 90000, Config: mustHex("0164000affe100176764000aacd9496c0440000003004000000503c489658001000668ebe04d2c8bfdf8f800")}
-	audio = &media.Track{ID: 1, Codec: media.AAC, ClockRate: 48000, Config: mustHex("1190")}
+	video = &media.Track{ID: 0, Codec: media.H264, ClockRate: 90000, Config: mediatest.SmallAVC}
+	audio = &media.Track{ID: 1, Codec: media.AAC, ClockRate: 48000, Config: mediatest.StereoAAC}
 	cards = &media.Track{ID: overlay.TrackID, Codec: media.Overlay}
 )
-
-func mustHex(s string) []byte {
-	b := make([]byte, len(s)/2)
-	for i := range b {
-		n, err := strconv.ParseUint(s[2*i:2*i+2], 16, 8)
-		if err != nil {
-			panic(err)
-		}
-		b[i] = byte(n)
-	}
-	return b
-}
 
 func ms(n int64) media.Time { return media.Time(n) * media.Millisecond }
 
@@ -57,7 +46,7 @@ type rig struct {
 	contract access.Contract
 	log      bytes.Buffer
 	logging  sync.Mutex
-	dials    chan net.Conn
+	pipes    *mediatest.Pipes
 	lobby    access.Lobby
 	crowded  chan bool // evicted, or not let in
 }
@@ -88,7 +77,7 @@ func on(t *testing.T, test func(r *rig)) {
 func with(t *testing.T, change func(*Server), test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, dials: make(chan net.Conn), crowded: make(chan bool, 1)}
+		r := &rig{T: t, pipes: mediatest.NewPipes(), crowded: make(chan bool, 1)}
 		hub, registry := &relay.Hub{}, &access.Registry{}
 		registry.Replace(map[string]access.Grant{"maria": {Key: access.DigestOf("maria-key")}})
 		r.contract = access.Contract{
@@ -111,7 +100,7 @@ func with(t *testing.T, change func(*Server), test func(r *rig)) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var serving sync.WaitGroup
 		serving.Go(func() {
-			if err := r.server.Serve(ctx, &pipes{dials: r.dials, closed: make(chan struct{})}); err != nil {
+			if err := r.server.Serve(ctx, r.pipes); err != nil {
 				r.Errorf("serve: %v", err)
 			}
 		})
@@ -163,37 +152,6 @@ func (r *rig) state(seq int64, at int64) []byte {
 	return data
 }
 
-// pipes is a listener without a network.
-type pipes struct {
-	dials  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *pipes) Accept() (net.Conn, error) {
-	select {
-	case nc := <-l.dials:
-		return nc, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-func (l *pipes) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *pipes) Addr() net.Addr { return address("pipes") }
-
-type address string
-
-func (a address) Network() string { return "tcp" }
-func (a address) String() string  { return string(a) }
-
-// end is the server's end of a pipe, from an address.
-type end struct {
-	net.Conn
-	from address
-}
-
-func (e end) RemoteAddr() net.Addr { return e.from }
-
 // caller is a client.
 type caller struct {
 	*wire.Conn
@@ -206,9 +164,9 @@ type caller struct {
 
 func (r *rig) dial() *caller { return r.dialFrom("192.0.2.1:5") }
 
-func (r *rig) dialFrom(from address) *caller {
-	ours, theirs := net.Pipe()
-	r.dials <- end{theirs, from}
+func (r *rig) dialFrom(from mediatest.Address) *caller {
+	ours, theirs := mediatest.PipeFrom(from)
+	r.pipes.Dials <- theirs
 	return &caller{Conn: wire.NewConn(ours), r: r, nc: ours}
 }
 

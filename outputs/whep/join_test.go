@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/internal/mediatest/peer"
 	"github.com/simulcart/simulcart/overlay"
 )
@@ -17,7 +18,7 @@ func TestJoinAtTheNewestKeyFrame(t *testing.T) {
 	var wrote [][]byte
 	for i := range int64(50) {
 		r.write(video, 40*i, i%20 == 0, r.picture(i%20 == 0, 3000))
-		r.write(sound, 40*i, false, opus(byte(i)))
+		r.write(sound, 40*i, false, mediatest.Opus(byte(i)))
 		wrote = append(wrote, r.last)
 	}
 	v := peer.Play(t, r.url, false, peer.Options{Token: ticket})
@@ -28,7 +29,7 @@ func TestJoinAtTheNewestKeyFrame(t *testing.T) {
 		}
 	}
 	r.write(video, 2000, false, r.picture(false, 100))
-	r.write(sound, 2000, false, opus(99))
+	r.write(sound, 2000, false, mediatest.Opus(99))
 	r.until("the newest", func() bool {
 		sounds := v.Frames("audio")
 		return len(v.Frames("video")) == 11 && len(sounds) > 0 && sounds[len(sounds)-1].Data[1] == 99

@@ -31,7 +31,7 @@ func (e *encoder) until(what string, cond func() bool) {
 		time.Sleep(time.Until(e.began.Add(time.Duration(e.n) * 40 * time.Millisecond)))
 		key := e.n%e.keyEach == 0
 		e.write(video, 40*e.n, key, e.picture(key, int(e.size)))
-		e.write(sound, 40*e.n, false, opus(byte(e.n)))
+		e.write(sound, 40*e.n, false, mediatest.Opus(byte(e.n)))
 		e.n++
 	}
 }

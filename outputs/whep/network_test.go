@@ -10,18 +10,13 @@ import (
 	"github.com/simulcart/simulcart/internal/mediatest/peer"
 )
 
-// bad is a network that loses one datagram in 20, and lets others overtake each other.
-func bad(seed uint64) mediatest.Trouble {
-	return mediatest.Trouble{Loss: 0.05, Delay: 25 * time.Millisecond, Jitter: 30 * time.Millisecond, Double: 0.01, Seed: seed}
-}
-
 // A viewer gets again what her network loses.
 func TestLossIsRepaired(t *testing.T) {
 	const pictures = 100
 	for name, o := range map[string]peer.Options{"with RTX": {Token: ticket}, "on the same stream": {Token: ticket, NoRepair: true}} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			network := mediatest.NewNetwork(t, r.udp, bad(1), bad(2))
+			network := mediatest.NewNetwork(t, r.udp, mediatest.Bad(1), mediatest.Bad(2))
 			r.begin(video, sound)
 			r.write(video, 0, true, r.picture(true, 6000))
 			o.Via = network.Addr
@@ -30,7 +25,7 @@ func TestLossIsRepaired(t *testing.T) {
 			for i := range int64(pictures) {
 				time.Sleep(time.Until(began.Add(time.Duration(i) * 20 * time.Millisecond)))
 				r.write(video, 20*i+20, i == 0, r.picture(i == 0, 6000))
-				r.write(sound, 20*i+30, false, opus(byte(i)))
+				r.write(sound, 20*i+30, false, mediatest.Opus(byte(i)))
 			}
 			last := r.last
 			for i := range int64(5) { // so that nothing is lost at the very end

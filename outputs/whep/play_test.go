@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/internal/mediatest/peer"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/overlay"
@@ -29,7 +30,7 @@ func TestViewerGetsTheFrames(t *testing.T) {
 				}
 				pictures = append(pictures, r.picture(i == 15, 2500))
 				r.write(video, 40*i+40, i == 15, pictures[i])
-				sounds = append(sounds, opus(byte(i)))
+				sounds = append(sounds, mediatest.Opus(byte(i)))
 				r.write(sound, 40*i+50, false, sounds[i])
 			}
 			r.until("frames", func() bool { return len(v.Frames("video")) == 31 && len(v.Frames("audio")) == 30 })

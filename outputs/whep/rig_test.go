@@ -1,21 +1,18 @@
 package whep_test
 
 import (
-	"context"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
-	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/simulcart/simulcart/access"
-	"github.com/simulcart/simulcart/internal/rtc"
+	"github.com/simulcart/simulcart/internal/mediatest"
+	"github.com/simulcart/simulcart/internal/mediatest/peer"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/outputs/whep"
@@ -25,25 +22,13 @@ import (
 
 // Tracks of H.264 High of 64x36, AAC and Opus.
 var (
-	video = &media.Track{ID: 0, Codec: media.H264, ClockRate: 90000, Config: mustHex("0164000affe100176764000aacd9496c0440000003004000000503c489658001000668ebe04d2c8bfdf8f800")}
+	video = &media.Track{ID: 0, Codec: media.H264, ClockRate: 90000, Config: mediatest.SmallAVC}
 	sound = &media.Track{ID: 1, Codec: media.Opus, ClockRate: 48000}
-	aac   = &media.Track{ID: 1, Codec: media.AAC, ClockRate: 48000, Config: mustHex("1190")}
+	aac   = &media.Track{ID: 1, Codec: media.AAC, ClockRate: 48000, Config: mediatest.StereoAAC}
 	cards = &media.Track{ID: overlay.TrackID, Codec: media.Overlay}
 )
 
 const ticket = "tsl-token-of-some-length"
-
-func mustHex(s string) []byte {
-	b := make([]byte, len(s)/2)
-	for i := range b {
-		n, err := strconv.ParseUint(s[2*i:2*i+2], 16, 8)
-		if err != nil {
-			panic(err)
-		}
-		b[i] = byte(n)
-	}
-	return b
-}
 
 func ms(n int64) media.Time { return media.Time(n) * media.Millisecond }
 
@@ -59,14 +44,14 @@ type rig struct {
 	carried  outputs.Carried
 	url      string
 	udp, tcp string // addresses of the media
-	seq      byte
+	slices   mediatest.Slices
 	last     []byte // the newest picture
 }
 
 // newRig starts a server whose stream has no session yet.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	return newRigOn(t, func(udp net.PacketConn) net.PacketConn { return udp })
+	return newRigOn(t, nil)
 }
 
 // newRigOn is newRig, with what stands between the server and its UDP port.
@@ -83,20 +68,11 @@ func newRigOn(t *testing.T, on func(net.PacketConn) net.PacketConn) *rig {
 	other := access.Contract{Partner: "other", Digest: access.DigestOf("other-token"), Streams: []string{"maria"}, Protocols: []access.Protocol{access.RTMP}}
 	r.registry.SetContracts([]access.Contract{r.contract, other})
 	r.stream = hub.Stream("maria")
-	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	endpoint, stage := peer.Ports(t, on)
 	level := slog.LevelWarn
 	if os.Getenv("WHEP_LOG") != "" {
 		level = slog.LevelDebug
 	}
-	endpoint := &rtc.Endpoint{UDP: on(udp), TCP: tcp}
-	r.udp, r.tcp = udp.LocalAddr().String(), tcp.Addr().String()
 	r.server = &whep.Server{
 		Endpoint: endpoint, Registry: r.registry, Links: []string{"stun:stun.example.com:3478"},
 		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level})),
@@ -105,25 +81,8 @@ func newRigOn(t *testing.T, on func(net.PacketConn) net.PacketConn) *rig {
 			return whep.Feed{Output: "feed:whep:" + partner, View: &overlay.View{Currency: "USD"}, Carried: &r.carried}, true
 		},
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var all sync.WaitGroup
-	for _, run := range []func(context.Context) error{endpoint.Run, r.server.Run} {
-		all.Go(func() {
-			if err := run(ctx); err != nil {
-				t.Errorf("run: %v", err)
-			}
-		})
-	}
-	r.until("the server to run", r.server.Runs)
-	mux := http.NewServeMux()
-	mux.Handle(whep.Path, r.server.Handler())
-	r.http = httptest.NewServer(mux)
-	r.url = r.http.URL + whep.Path + "maria"
-	t.Cleanup(func() {
-		r.http.Close()
-		cancel()
-		all.Wait()
-	})
+	stage.Serve(t, whep.Path, endpoint, r.server)
+	r.http, r.url, r.udp, r.tcp = stage.HTTP, stage.URL, stage.UDP, stage.TCP
 	return r
 }
 
@@ -139,18 +98,8 @@ func (r *rig) begin(tracks ...*media.Track) {
 
 // picture is an access unit whose one slice has so many bytes, no two alike.
 func (r *rig) picture(key bool, size int) []byte {
-	data := make([]byte, 4+size)
-	data[1], data[2], data[3] = byte(size>>16), byte(size>>8), byte(size)
-	data[4] = 0x41
-	if key {
-		data[4] = 0x65
-	}
-	r.seq++
-	for i := 5; i < len(data); i++ {
-		data[i] = r.seq ^ byte(i) | 1
-	}
-	r.last = data
-	return data
+	r.last = r.slices.Next(key, size)
+	return r.last
 }
 
 func (r *rig) write(t *media.Track, at int64, key bool, data []byte) {
@@ -159,9 +108,6 @@ func (r *rig) write(t *media.Track, at int64, key bool, data []byte) {
 		r.Fatal(err)
 	}
 }
-
-// opus is a packet of 20 ms.
-func opus(n byte) []byte { return []byte{0xfc, n, n + 1, n + 2} }
 
 // state gives the neutral form of a state with one card.
 func (r *rig) state(seq, at int64) []byte {
@@ -180,13 +126,7 @@ func (r *rig) state(seq, at int64) []byte {
 // until asks until cond is true.
 func (r *rig) until(what string, cond func() bool) {
 	r.Helper()
-	end := time.Now().Add(10 * time.Second)
-	for !cond() {
-		if time.Now().After(end) {
-			r.Fatalf("waited in vain for: %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
+	mediatest.Within(r, 10*time.Second, what, cond)
 }
 
 // setContract takes the contract of the partner as it is now.
