@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"testing"
 )
 
@@ -11,21 +12,29 @@ import (
 // taken between FreeAddrs and the listener that wants it.
 const (
 	firstPort = 20000
-	lastPort  = 32000
+	ports     = 12000
 )
 
-// FreeAddrs gives n different addresses "127.0.0.1:PORT" on which nobody listens. Who needs several asks once, and
-// listens on them before anybody asks again.
+// walk is how many ports this process looked at. It begins anywhere, so that the tests of two packages at once seldom
+// meet, and comes back to a port after all others only.
+var walk = func() *atomic.Uint32 {
+	var at atomic.Uint32
+	at.Store(rand.Uint32N(ports))
+	return &at
+}()
+
+// FreeAddrs gives n addresses "127.0.0.1:PORT" on which nobody listens, none of which it gave before.
 func FreeAddrs(t testing.TB, n int) []string {
 	t.Helper()
 	addrs := make([]string, 0, n)
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort)))
+	for range ports {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+walk.Add(1)%ports))
 		if err != nil {
 			continue
 		}
-		defer func() { _ = l.Close() }() // kept open until all are found, so that they differ
-		if addrs = append(addrs, l.Addr().String()); len(addrs) == n {
+		addrs = append(addrs, l.Addr().String())
+		_ = l.Close()
+		if len(addrs) == n {
 			return addrs
 		}
 	}
