@@ -119,22 +119,22 @@ func (f *Follower) told() (skipped int) {
 
 // wait waits until there may be something to read, and looks at the base while a rendition is read.
 func (f *Follower) wait(ctx context.Context) error {
-	var look <-chan time.Time
-	if f.now.stream != f.base {
-		if f.timer == nil {
-			f.timer = time.NewTimer(lookEach)
-		} else {
-			f.timer.Reset(lookEach)
-		}
-		look = f.timer.C
+	f.now.bell.heed(ctx)
+	if f.now.stream == f.base {
+		<-f.now.bell.rung
+		return nil
+	}
+	if f.timer == nil {
+		f.timer = time.NewTimer(lookEach)
+	} else {
+		f.timer.Reset(lookEach)
 	}
 	select {
-	case <-f.now.wake:
-	case <-ctx.Done():
-	case <-look:
+	case <-f.now.bell.rung:
+		return nil
+	case <-f.timer.C:
 		return f.look()
 	}
-	return nil
 }
 
 // look sees to it that what cannot come is not waited for.

@@ -14,8 +14,8 @@ type Reader struct {
 	session *session // the same for good
 	tally   *tally
 	maxLag  time.Duration
-	wake    chan struct{} // capacity 1; says: look again
-	first   uint64        // sequence number of the first frame of the last batch; used by the reading goroutine only
+	bell    bell   // says: look again
+	first   uint64 // sequence number of the first frame of the last batch; used by the reading goroutine only
 
 	// Guarded by stream.mu, as what session and tally hold:
 	next    uint64 // sequence number of the next frame to read; below the window when that frame is gone
@@ -43,7 +43,7 @@ func (s *Stream) subscribe(output string, maxLag time.Duration, of *session, sta
 	if maxLag <= 0 {
 		maxLag = DefaultMaxLag
 	}
-	r := &Reader{stream: s, maxLag: maxLag, wake: make(chan struct{}, 1)}
+	r := &Reader{stream: s, maxLag: maxLag, bell: newBell()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.session = of; of == nil {
@@ -80,10 +80,8 @@ func (r *Reader) Next(ctx context.Context, dst []*media.Frame, maxBytes int) (fs
 		if err != nil || len(fs) > 0 {
 			return fs, skipped, err
 		}
-		select {
-		case <-r.wake:
-		case <-ctx.Done():
-		}
+		r.bell.heed(ctx)
+		<-r.bell.rung
 	}
 }
 
@@ -192,7 +190,8 @@ func (r *Reader) Close() {
 	s.readers--
 	s.unwantLocked()
 	s.waiters.remove(r)
-	r.signal()
+	r.bell.ring()
+	r.bell.drop()
 }
 
 // take appends the frames that wait to dst. Where there are none and some may come, the reader is among the waiters then.
@@ -302,12 +301,4 @@ func (r *Reader) unwait() {
 	r.stream.mu.Lock()
 	defer r.stream.mu.Unlock()
 	r.stream.waiters.remove(r)
-}
-
-// signal tells a Next that waits, or else the next one that would, to look again.
-func (r *Reader) signal() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
 }

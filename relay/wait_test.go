@@ -108,7 +108,7 @@ func TestAbandonedWaitsLeaveNothing(t *testing.T) {
 	for range 3 {
 		wantNext(t, r, context.Canceled)
 	}
-	r.signal() // a wake-up that was late
+	r.bell.ring() // a wake-up that was late
 	wantNext(t, r, context.Canceled)
 	if n := len(s.waiters.list); n != 0 {
 		t.Errorf("%d readers wait after their Next returned, want 0", n)

@@ -40,7 +40,7 @@ func (ws *waiters) take(spare []*Reader) []*Reader {
 // wakeAll wakes the readers and forgets them.
 func wakeAll(readers []*Reader) {
 	for i, r := range readers {
-		r.signal()
+		r.bell.ring()
 		readers[i] = nil
 	}
 }
