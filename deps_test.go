@@ -32,7 +32,7 @@ var layers = []struct{ pkg, may string }{
 	{"relay", "media"},
 	{"ingest", "access media overlay relay"},
 	{"ingest/*", "ingest access media overlay relay wire wire/* internal/rtc"},
-	{"outputs", "access media relay"},
+	{"outputs", "access media relay wire/gather"},
 	{"outputs/*", "outputs access media relay overlay wire wire/* internal/rtc"},
 	{"transcode", "media overlay relay wire wire/*"},
 	{"sandbox", "media wire wire/*"},

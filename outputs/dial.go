@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/simulcart/simulcart/wire/gather"
 )
 
 // Dead peers are found by the kernel (DESIGN.md, Destinations): keepalive while nothing is under way, unacknowledged bytes
@@ -56,7 +58,7 @@ func (d *Dialer) Dial(ctx context.Context, address string, secure *tls.Config) (
 	if config.ServerName == "" {
 		config.ServerName = host
 	}
-	conn := tls.Client(tcp, config)
+	conn := gather.Client(tcp, config)
 	ctx, cancel := context.WithTimeout(ctx, tlsTimeout)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/internal/mediatest"
+	"github.com/simulcart/simulcart/wire/gather"
 )
 
 func TestIsPublic(t *testing.T) {
@@ -232,7 +233,7 @@ func TestDialTLS(t *testing.T) {
 				t.Fatalf("Dial: %v", err)
 			}
 			defer s.Close()
-			secure, ok := s.Conn.(*tls.Conn)
+			secure, ok := s.Conn.(*gather.TLS)
 			if !ok || secure.ConnectionState().ServerName != tt.want {
 				t.Errorf("connected with %T, server name %q", s.Conn, secure.ConnectionState().ServerName)
 			}

@@ -25,6 +25,7 @@ import (
 	"github.com/simulcart/simulcart/relay"
 	"github.com/simulcart/simulcart/transcode"
 	"github.com/simulcart/simulcart/web"
+	"github.com/simulcart/simulcart/wire/gather"
 )
 
 // The budget of connection attempts of all destinations together.
@@ -244,7 +245,7 @@ func (n *node) serve(spawn func(func(context.Context) error)) {
 	}
 	if l := n.on.rtsps; l != nil {
 		spawn(func(ctx context.Context) error {
-			return n.rtsp(true).Serve(ctx, tls.NewListener(l, n.rtspsCert.config()))
+			return n.rtsp(true).Serve(ctx, gather.NewListener(l, n.rtspsCert.config()))
 		})
 	}
 	public := n.public()

@@ -22,6 +22,7 @@ import (
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/ingest"
 	"github.com/simulcart/simulcart/wire"
+	"github.com/simulcart/simulcart/wire/gather"
 	rtmp "github.com/simulcart/simulcart/wire/rtmp"
 )
 
@@ -117,7 +118,7 @@ func (s *Server) connection(ctx context.Context, nc net.Conn, place *access.Plac
 	protocol := "rtmp"
 	if secure != nil {
 		protocol = "rtmps"
-		conn := tls.Server(nc, secure)
+		conn := gather.Server(nc, secure)
 		_ = nc.SetDeadline(start.Add(tlsTimeout))
 		if err := conn.HandshakeContext(ctx); err != nil {
 			s.refused(ingest.RefusedTLS)

@@ -1,10 +1,11 @@
 package rtmp
 
 import (
-	"crypto/tls"
 	"io"
 	"net"
 	"time"
+
+	"github.com/simulcart/simulcart/wire/gather"
 )
 
 // closeTimeout is how long a clean end may take, from the last flush until the peer closes.
@@ -21,7 +22,7 @@ const closeTimeout = 2 * time.Second
 
 // halfClose says that nothing more follows, in TLS's words too.
 func halfClose(nc net.Conn) {
-	if secure, ok := nc.(*tls.Conn); ok {
+	if secure, ok := nc.(*gather.TLS); ok {
 		_ = secure.CloseWrite()
 		nc = secure.NetConn()
 	}
@@ -35,7 +36,7 @@ func drain(nc net.Conn) { _, _ = io.Copy(io.Discard, nc) }
 
 // abort closes at once. TLS's farewell is left out: a peer that takes nothing would hold it up.
 func abort(nc net.Conn) {
-	if secure, ok := nc.(*tls.Conn); ok {
+	if secure, ok := nc.(*gather.TLS); ok {
 		nc = secure.NetConn()
 	}
 	_ = nc.Close()

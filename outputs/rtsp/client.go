@@ -2,7 +2,6 @@ package rtsp
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/wire/gather"
 	"github.com/simulcart/simulcart/wire/rtp"
 	wire "github.com/simulcart/simulcart/wire/rtsp"
 )
@@ -245,23 +245,12 @@ func (c *client) say(a *wire.Response) error {
 // lives notes a sign of life: something was said, or packets were taken.
 func (c *client) lives() { c.alive.Store(int64(time.Since(c.began))) }
 
-// send writes packets.
-func (c *client) send(parts [][]byte) error {
+// send writes packets, and consumes the list.
+func (c *client) send(packets *net.Buffers) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	_ = c.nc.SetWriteDeadline(time.Now().Add(stuckAfter))
-	var err error
-	if _, secure := c.nc.(*tls.Conn); secure { // records are filled
-		var whole []byte
-		for _, p := range parts {
-			whole = append(whole, p...)
-		}
-		_, err = c.nc.Write(whole)
-	} else {
-		buffers := net.Buffers(parts)
-		_, err = buffers.WriteTo(c.nc)
-	}
-	if err != nil {
+	if err := gather.Write(c.nc, packets); err != nil {
 		return fmt.Errorf("write packets: %w", err)
 	}
 	c.lives()

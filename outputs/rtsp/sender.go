@@ -11,6 +11,7 @@ package rtsp
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/simulcart/simulcart/media"
@@ -219,10 +220,11 @@ func (sn *sender) reports(at media.Time, bye bool) {
 
 // interleaved is RTP within the RTSP connection, RFC 2326 §10.12: each packet behind "$", its channel and its length.
 type interleaved struct {
-	write   func(parts [][]byte) error
+	write   func(packets *net.Buffers) error // which consumes the list
 	scratch []byte
 	pieces  []piece
 	parts   [][]byte
+	vector  net.Buffers // parts, for write
 }
 
 // piece is a run of scratch, and a body that follows it.
@@ -265,7 +267,8 @@ func (i *interleaved) flush(media.Time) error {
 		}
 		begin = p.end
 	}
-	err := i.write(i.parts)
+	i.vector = i.parts
+	err := i.write(&i.vector)
 	clear(i.pieces)
 	clear(i.parts)
 	i.scratch, i.pieces = i.scratch[:0], i.pieces[:0]

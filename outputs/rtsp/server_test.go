@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -457,10 +458,10 @@ func TestCrowd(t *testing.T) {
 // Packets of a frame go in one write, and none of its bytes is copied.
 func TestInterleaved(t *testing.T) {
 	var writes [][]byte
-	i := &interleaved{write: func(parts [][]byte) error {
-		writes = append(writes, bytes.Join(parts, nil))
-		if len(parts) != 4 {
-			t.Errorf("%d parts", len(parts))
+	i := &interleaved{write: func(packets *net.Buffers) error {
+		writes = append(writes, bytes.Join(*packets, nil))
+		if len(*packets) != 4 {
+			t.Errorf("%d parts", len(*packets))
 		}
 		return errors.New("full")
 	}}

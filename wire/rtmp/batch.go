@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+
+	"github.com/simulcart/simulcart/wire/gather"
 )
 
 // How a frame reaches many sockets without a copy of its own:
@@ -12,7 +14,7 @@ import (
 //     connections of one chunk size have alike, since all carry the stream's clock.
 //  2. Each connection's [Batch] adds its own type 0 header and the message's first bytes, in its scratch, and refers to the
 //     shared slices.
-//  3. [Conn.WriteBatch] hands the whole batch to the kernel in one writev.
+//  3. [Conn.WriteBatch] hands the whole batch over in one go (package gather).
 
 // Shared is a message as every connection with the same chunk size sends it, but for the type 0 header. It is immutable.
 type Shared struct {
@@ -63,7 +65,6 @@ type Batch struct {
 	slices  [][]byte // what is written, in order
 	size    int
 	vector  net.Buffers // consumed by each write
-	whole   []byte      // what is written where there is no writev
 }
 
 // Add appends a shared message for the message stream id.
@@ -94,8 +95,7 @@ func (b *Batch) cut() {
 	}
 }
 
-// flush writes all in one writev where w is a TCP socket, and in one Write of gathered bytes elsewhere (TLS would make a
-// record of each slice), and empties the batch, written or not. Either way the bytes reach w without those of another
+// flush writes all at once (see package gather) and empties the batch, written or not. The bytes reach w without those of another
 // goroutine between them.
 func (b *Batch) flush(w io.Writer) error {
 	b.cut()
@@ -103,17 +103,8 @@ func (b *Batch) flush(w io.Writer) error {
 	if b.size == 0 {
 		return nil
 	}
-	if tcp, ok := w.(*net.TCPConn); ok {
-		b.vector = b.slices
-		_, err := b.vector.WriteTo(tcp)
-		return err
-	}
-	b.whole = b.whole[:0]
-	for _, s := range b.slices {
-		b.whole = append(b.whole, s...)
-	}
-	_, err := w.Write(b.whole)
-	return err
+	b.vector = b.slices
+	return gather.Write(w, &b.vector)
 }
 
 // reset keeps the memory of scratch and list, but no reference to a frame.
