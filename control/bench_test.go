@@ -56,8 +56,9 @@ func (o *output) Run(ctx context.Context, s *relay.Stream) error {
 // nothingWaits is a socket whose peer takes everything at once.
 type nothingWaits struct{}
 
-func (nothingWaits) Waiting() (unacked, unsent int, ok bool) { return 0, 0, true }
-func (nothingWaits) Acked() (uint64, bool)                   { return 0, false }
+func (nothingWaits) Unacked() (int, bool)  { return 0, true }
+func (nothingWaits) Unsent() (int, bool)   { return 0, true }
+func (nothingWaits) Acked() (uint64, bool) { return 0, false }
 
 // bench is a controller with fake outputs under the scheme fake.
 type bench struct {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/ingest"
+	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/overlay"
 	"github.com/simulcart/simulcart/relay"
@@ -151,14 +152,14 @@ func (c *Controller) build(t target, settings Destination) (*destination, error)
 	}
 	d.runner = &outputs.Runner{
 		Name: t.name, Output: discreet{out, settings.Key}, Progress: d.progress, Budget: c.Budget, Log: c.Log, Patience: profile.Patience,
-		Ready: func() error { return refused(&d.profile, d.runner.Stream) },
+		Ready: func(tracks []*media.Track) error { return refused(&d.profile, tracks) },
 	}
 	return d, nil
 }
 
 // refused is the check before dialling: a codec that the platform cannot take, and that no rendition makes fit.
-func refused(p *outputs.Profile, s *relay.Stream) error {
-	if check, bad := p.Refused(s.Tracks()); bad {
+func refused(p *outputs.Profile, tracks []*media.Track) error {
+	if check, bad := p.Refused(tracks); bad {
 		return outputs.Permanent(&outputs.Failure{Cause: outputs.CodecMismatch, Err: errors.New(check.Detail)})
 	}
 	return nil

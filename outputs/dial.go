@@ -47,7 +47,7 @@ func (d *Dialer) Dial(ctx context.Context, address string, secure *tls.Config) (
 		return nil, classifyDial(err)
 	}
 	if secure == nil {
-		return &Socket{Conn: tcp, tcp: tcp}, nil
+		return newSocket(tcp, tcp), nil
 	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -65,7 +65,7 @@ func (d *Dialer) Dial(ctx context.Context, address string, secure *tls.Config) (
 		_ = tcp.Close()
 		return nil, &Failure{Cause: TLS, Hint: tlsHint(err), Err: fmt.Errorf("TLS handshake with %s: %w", config.ServerName, err)}
 	}
-	return &Socket{Conn: conn, tcp: tcp}, nil
+	return newSocket(conn, tcp), nil
 }
 
 // control runs for each socket before it connects, with the address that it will connect to.
@@ -147,14 +147,17 @@ func isPublic(a netip.Addr) bool {
 	return true
 }
 
-// Socket is a connection to a destination, with its TCP socket at hand.
+// Socket is a connection to a destination; a [Waiter].
 type Socket struct {
-	net.Conn // TCP or TLS
-	tcp      net.Conn
+	net.Conn                 // TCP or TLS
+	raw      syscall.RawConn // of the TCP socket; nil: there is none
 }
 
-// Waiting is as in [Waiter].
-func (s *Socket) Waiting() (unacked, unsent int, ok bool) { return waiting(s.tcp) }
-
-// Acked is as in [Waiter].
-func (s *Socket) Acked() (bytes uint64, ok bool) { return acked(s.tcp) }
+// newSocket finds the TCP socket below conn.
+func newSocket(conn, tcp net.Conn) *Socket {
+	s := &Socket{Conn: conn}
+	if sc, ok := tcp.(syscall.Conn); ok {
+		s.raw, _ = sc.SyscallConn() // a socket that is closed already tells nothing
+	}
+	return s
+}

@@ -11,6 +11,7 @@ const repeatEach = 10 * time.Second
 // journal writes what an operator wants to read of one destination: each change between live, stalled and holding, and
 // failures when their cause is another one or some time has passed. The runner's goroutines use it one after the other.
 type journal struct {
+	log    *slog.Logger // says which destination
 	state  State
 	cause  Cause
 	said   time.Time // when a failure was last written
@@ -18,7 +19,7 @@ type journal struct {
 }
 
 // enter notes the state that the destination is in.
-func (j *journal) enter(log *slog.Logger, s State) {
+func (j *journal) enter(s State) {
 	if s == j.state {
 		return
 	}
@@ -27,16 +28,16 @@ func (j *journal) enter(log *slog.Logger, s State) {
 	switch s {
 	case Live:
 		j.cause = NoCause
-		log.Info("destination is live", "before", before.String())
+		j.log.Info("destination is live", "before", before.String())
 	case Stalled:
-		log.Warn("destination is stalled: it takes nothing")
+		j.log.Warn("destination is stalled: it takes nothing")
 	case Holding:
-		log.Info("destination is held: the publisher is gone")
+		j.log.Info("destination is held: the publisher is gone")
 	}
 }
 
 // fail notes a failure after which the destination is in state s and waits.
-func (j *journal) fail(log *slog.Logger, err error, s State, now time.Time, wait time.Duration) {
+func (j *journal) fail(err error, s State, now time.Time, wait time.Duration) {
 	cause := CauseOf(err)
 	j.state = s
 	if cause == j.cause && now.Sub(j.said) < repeatEach {
@@ -47,6 +48,6 @@ func (j *journal) fail(log *slog.Logger, err error, s State, now time.Time, wait
 	if j.unsaid > 0 {
 		attrs = append(attrs, "failures_not_logged", j.unsaid)
 	}
-	log.Warn("destination failed", attrs...)
+	j.log.Warn("destination failed", attrs...)
 	j.cause, j.said, j.unsaid = cause, now, 0
 }

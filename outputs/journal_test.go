@@ -11,23 +11,22 @@ import (
 
 func TestJournal(t *testing.T) {
 	var out bytes.Buffer
-	log := slog.New(slog.NewTextHandler(&out, nil))
-	var j journal
+	j := journal{log: slog.New(slog.NewTextHandler(&out, nil))}
 	at := time.Unix(0, 0)
 	refused, lost := Fail(TCP, errors.New("connection refused")), Fail(Kicked, errors.New("closed"))
 	for range 20 { // 4 s of quick retries
-		j.fail(log, refused, Backoff, at, time.Second)
+		j.fail(refused, Backoff, at, time.Second)
 		at = at.Add(200 * time.Millisecond)
 	}
-	j.fail(log, refused, Backoff, at.Add(repeatEach), time.Second)
-	j.enter(log, Connecting)
-	j.enter(log, Live)
-	j.enter(log, Live)
-	j.enter(log, Stalled)
-	j.enter(log, Live)
-	j.enter(log, Holding)
-	j.fail(log, lost, Backoff, at, time.Second)
-	j.fail(log, refused, Rejected, at, time.Minute)
+	j.fail(refused, Backoff, at.Add(repeatEach), time.Second)
+	j.enter(Connecting)
+	j.enter(Live)
+	j.enter(Live)
+	j.enter(Stalled)
+	j.enter(Live)
+	j.enter(Holding)
+	j.fail(lost, Backoff, at, time.Second)
+	j.fail(refused, Rejected, at, time.Minute)
 
 	var got []string
 	for line := range strings.Lines(out.String()) {

@@ -16,9 +16,10 @@ const (
 
 // Waiter tells what a socket still holds; [*Socket] is one.
 type Waiter interface {
-	// Waiting gives the bytes that the peer's machine has not acknowledged, and those of them that were not even sent;
-	// false where the system does not say.
-	Waiting() (unacked, unsent int, ok bool)
+	// Unacked gives the bytes that the peer's machine has not acknowledged; false where the system does not say.
+	Unacked() (bytes int, ok bool)
+	// Unsent gives those of them that were not even sent; false where the system does not say.
+	Unsent() (bytes int, ok bool)
 	// Acked gives the bytes that the peer's machine has acknowledged since the socket was connected; false where the system
 	// does not say. It rises during a write, too.
 	Acked() (bytes uint64, ok bool)
@@ -128,13 +129,13 @@ func (p *Progress) Lack(what string) {
 	p.lack = what
 }
 
-// waitingLocked gives the socket's bytes; without a socket, or where the system does not say, nothing waits.
-func (p *Progress) waitingLocked() (unacked, unsent int) {
+// unackedLocked gives the socket's bytes; without a socket, or where the system does not say, nothing waits.
+func (p *Progress) unackedLocked() int {
 	if p.socket == nil {
-		return 0, 0
+		return 0
 	}
-	unacked, unsent, _ = p.socket.Waiting()
-	return unacked, unsent
+	n, _ := p.socket.Unacked()
+	return n
 }
 
 // watch looks at the socket and moves the state. held says that the publisher is gone. It returns [StalledPeer] once the
@@ -145,7 +146,7 @@ func (p *Progress) watch(now time.Time, held bool, patience time.Duration) Cause
 	if !p.state.connected() || p.socket == nil {
 		return NoCause
 	}
-	unacked, _ := p.waitingLocked()
+	unacked := p.unackedLocked()
 	acked, _ := p.socket.Acked()
 	busy := unacked > 0 || p.writing
 	if taken := p.sent - min(p.sent, uint64(unacked)); taken > p.taken || acked != p.acked || !busy {
@@ -172,7 +173,7 @@ func (p *Progress) lagLocked(newest media.Time, behind time.Duration) time.Durat
 	if !p.state.connected() {
 		return 0
 	}
-	unacked, _ := p.waitingLocked()
+	unacked := p.unackedLocked()
 	lag := behind
 	if p.writing {
 		lag = max(lag, (newest - p.first).Duration())
@@ -210,8 +211,8 @@ func (p *Progress) Status(newest media.Time, behind time.Duration) Status {
 		LastLive: r.lastLive, Attempts: r.attempts, Failures: r.failures, Lag: p.lagLocked(newest, behind),
 	}
 	now := time.Now()
-	if p.state.connected() {
-		_, st.Unsent = p.waitingLocked()
+	if p.state.connected() && p.socket != nil {
+		st.Unsent, _ = p.socket.Unsent()
 	}
 	switch p.state {
 	case Live, Holding:

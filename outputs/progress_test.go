@@ -14,8 +14,9 @@ type counts struct {
 	acked           uint64
 }
 
-func (c *counts) Waiting() (unacked, unsent int, ok bool) { return c.unacked, c.unsent, true }
-func (c *counts) Acked() (bytes uint64, ok bool)          { return c.acked, true }
+func (c *counts) Unacked() (bytes int, ok bool)  { return c.unacked, true }
+func (c *counts) Unsent() (bytes int, ok bool)   { return c.unsent, true }
+func (c *counts) Acked() (bytes uint64, ok bool) { return c.acked, true }
 
 const second = media.Time(time.Second)
 

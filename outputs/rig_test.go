@@ -154,11 +154,13 @@ func (p *peer) trickle(n int) {
 	p.taken += uint64(n)
 }
 
-func (p *peer) Waiting() (unacked, unsent int, ok bool) {
+func (p *peer) Unacked() (bytes int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.waits, 0, true
+	return p.waits, true
 }
+
+func (p *peer) Unsent() (bytes int, ok bool) { return 0, true }
 
 func (p *peer) Acked() (bytes uint64, ok bool) {
 	p.mu.Lock()

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/relay"
 )
 
@@ -25,11 +27,11 @@ type Runner struct {
 	Stream   *relay.Stream
 	Name     string // of the destination, for logs
 	Output   Output
-	Progress *Progress     // the one that Output reports to
-	Ready    func() error  // checked before each attempt and while one runs, such as the platform's codecs; nil: always ready
-	Budget   *Budget       // nil: no bound
-	Jitter   Jitter        // nil: random
-	Patience time.Duration // how long a peer may take nothing; 0 means 10 s
+	Progress *Progress                         // the one that Output reports to
+	Ready    func(tracks []*media.Track) error // whether the platform takes them, before each attempt and when they change; nil: any
+	Budget   *Budget                           // nil: no bound
+	Jitter   Jitter                            // nil: random
+	Patience time.Duration                     // how long a peer may take nothing; 0 means 10 s
 	Log      *slog.Logger
 
 	once  sync.Once
@@ -54,6 +56,7 @@ func (r *Runner) Retry() {
 
 // Run carries each session of the stream to the destination until ctx ends or the stream is removed; then it returns nil.
 func (r *Runner) Run(ctx context.Context) error {
+	r.journal.log = r.Log.With("stream", r.Stream.Name(), "output", r.Name)
 	for {
 		r.Progress.Enter(Idle)
 		if err := r.Stream.Await(ctx); err != nil {
@@ -155,14 +158,13 @@ func (c *refusals) judge(err error, held time.Duration, live, publisher bool, no
 // attempt runs the output once, and watches what the peer takes.
 func (r *Runner) attempt(ctx context.Context, number uint64) error {
 	r.Progress.begin(time.Now())
-	if r.Ready != nil {
-		if err := r.Ready(); err != nil {
-			return notReady{err}
-		}
+	tracks := r.Stream.Tracks()
+	if err := r.ready(tracks); err != nil {
+		return notReady{err}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
-	watch.Go(func() { r.watch(ctx, cancel, number) })
+	watch.Go(func() { r.watch(ctx, cancel, number, tracks) })
 	err := r.Output.Run(ctx, r.Stream)
 	var known *Failure
 	if cause := context.Cause(ctx); errors.As(cause, &known) {
@@ -178,8 +180,8 @@ func (r *Runner) attempt(ctx context.Context, number uint64) error {
 
 // watch ends the attempt when the peer takes nothing for too long, when the stream is no longer one that the platform takes,
 // and when the session is over: at once where the peer has not accepted the stream yet, else when it had time to read the
-// rest.
-func (r *Runner) watch(ctx context.Context, cancel context.CancelCauseFunc, number uint64) {
+// rest. The tracks are those that were ready.
+func (r *Runner) watch(ctx context.Context, cancel context.CancelCauseFunc, number uint64, tracks []*media.Track) {
 	patience := r.Patience
 	if patience == 0 {
 		patience = defaultPatience
@@ -203,10 +205,13 @@ func (r *Runner) watch(ctx context.Context, cancel context.CancelCauseFunc, numb
 				cancel(&Failure{Cause: cause, Err: fmt.Errorf("the destination took nothing for %s", patience)})
 				return
 			}
-			r.journal.enter(r.log(), r.Progress.now())
-			if err := r.mismatch(); err != nil {
-				cancel(err)
-				return
+			r.journal.enter(r.Progress.now())
+			if now := r.Stream.Tracks(); !slices.Equal(now, tracks) {
+				tracks = now
+				if err := r.ready(tracks); CauseOf(err) == CodecMismatch {
+					cancel(notReady{err})
+					return
+				}
 			}
 		}
 	}
@@ -217,15 +222,12 @@ type notReady struct{ error }
 
 func (n notReady) Unwrap() error { return n.error }
 
-// mismatch gives Ready's complaint that the stream's codecs are not the platform's; nil where it has none.
-func (r *Runner) mismatch() error {
+// ready gives Ready's complaint; nil where it has none.
+func (r *Runner) ready(tracks []*media.Track) error {
 	if r.Ready == nil {
 		return nil
 	}
-	if err := r.Ready(); CauseOf(err) == CodecMismatch {
-		return notReady{err}
-	}
-	return nil
+	return r.Ready(tracks)
 }
 
 // pause says why the attempt failed and waits until the next one, or until the session is over; false when ctx ended. One
@@ -240,7 +242,7 @@ func (r *Runner) pause(ctx context.Context, number uint64, err error, wait time.
 	default:
 	}
 	r.Progress.fail(err, state, time.Now(), wait)
-	r.journal.fail(r.log(), err, state, time.Now(), wait)
+	r.journal.fail(err, state, time.Now(), wait)
 	var complaint notReady
 	ready := !errors.As(err, &complaint)
 	timer := time.NewTimer(wait)
@@ -256,15 +258,12 @@ func (r *Runner) pause(ctx context.Context, number uint64, err error, wait time.
 		case <-timer.C:
 			return true
 		case <-tick.C:
-			if r.over(number) || !ready && r.Ready() == nil {
+			if r.over(number) || !ready && r.ready(r.Stream.Tracks()) == nil {
 				return true
 			}
 		}
 	}
 }
-
-// log gives the logger with what every line says.
-func (r *Runner) log() *slog.Logger { return r.Log.With("stream", r.Stream.Name(), "output", r.Name) }
 
 // now gives the state.
 func (p *Progress) now() State {

@@ -250,8 +250,8 @@ func TestPaused(t *testing.T) {
 func TestCodec(t *testing.T) {
 	onRig(t, func(t *testing.T, r *rig) {
 		tiktok, _ := ProfileOf("tiktok")
-		r.Ready = func() error {
-			if check, bad := tiktok.Refused(r.Stream.Tracks()); bad {
+		r.Ready = func(tracks []*media.Track) error {
+			if check, bad := tiktok.Refused(tracks); bad {
 				return Permanent(Fail(CodecMismatch, errors.New(check.Detail)))
 			}
 			return nil

@@ -1,8 +1,6 @@
 package outputs
 
 import (
-	"net"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,21 +20,24 @@ func tune(fd int) error {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
 }
 
-// waiting gives the bytes that the peer's machine has not acknowledged, and those of them that were not sent yet; false
-// where the kernel does not say.
-func waiting(conn net.Conn) (unacked, unsent int, ok bool) {
-	ok = ask(conn, func(fd int) (err error) {
-		if unacked, err = unix.IoctlGetInt(fd, unix.SIOCOUTQ); err == nil {
-			unsent, err = unix.IoctlGetInt(fd, unix.SIOCOUTQNSD)
-		}
+// Unacked is as in [Waiter].
+func (s *Socket) Unacked() (bytes int, ok bool) { return s.count(unix.SIOCOUTQ) }
+
+// Unsent is as in [Waiter].
+func (s *Socket) Unsent() (bytes int, ok bool) { return s.count(unix.SIOCOUTQNSD) }
+
+// count asks for one of the kernel's counts of bytes.
+func (s *Socket) count(which uint) (bytes int, ok bool) {
+	ok = s.ask(func(fd int) (err error) {
+		bytes, err = unix.IoctlGetInt(fd, which)
 		return err
 	})
-	return unacked, unsent, ok
+	return bytes, ok
 }
 
-// acked gives the bytes that the peer's machine has acknowledged; false where the kernel does not say.
-func acked(conn net.Conn) (bytes uint64, ok bool) {
-	ok = ask(conn, func(fd int) error {
+// Acked is as in [Waiter].
+func (s *Socket) Acked() (bytes uint64, ok bool) {
+	ok = s.ask(func(fd int) error {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err == nil {
 			bytes = info.Bytes_acked
@@ -46,17 +47,12 @@ func acked(conn net.Conn) (bytes uint64, ok bool) {
 	return bytes, ok
 }
 
-// ask lets f ask the kernel about a socket; false where conn is none or f fails.
-func ask(conn net.Conn, f func(fd int) error) bool {
-	sc, isSocket := conn.(syscall.Conn)
-	if !isSocket {
-		return false
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
+// ask lets f ask the kernel about the socket; false where it is closed or f fails.
+func (s *Socket) ask(f func(fd int) error) bool {
+	if s.raw == nil {
 		return false
 	}
 	var asked error
-	err = raw.Control(func(fd uintptr) { asked = f(int(fd)) })
+	err := s.raw.Control(func(fd uintptr) { asked = f(int(fd)) })
 	return err == nil && asked == nil
 }

@@ -14,9 +14,6 @@ import (
 	wire "github.com/simulcart/simulcart/wire/rtmp"
 )
 
-// stuckAfter is how long a player may take nothing before its connection is closed.
-const stuckAfter = 10 * time.Second
-
 // Play serves one player of a stream, at once: nothing is collected.
 type Play struct {
 	Request *wire.Request // accepted by Run
@@ -70,11 +67,12 @@ func (p *Play) Run(ctx context.Context, s *relay.Stream) error {
 
 // carry copies frames to the player.
 func (p *Play) carry(ctx context.Context, sn *sender) error {
+	var patience outputs.Patience
 	for {
 		if _, _, err := sn.next(ctx); err != nil {
 			return err
 		}
-		_ = p.Conn.NetConn().SetWriteDeadline(time.Now().Add(stuckAfter))
+		patience.Begin(p.Conn.NetConn())
 		if err := ctx.Err(); err != nil { // the deadline that ended ctx is overwritten
 			return err
 		}

@@ -221,9 +221,10 @@ func TestStuckPlayer(t *testing.T) {
 			t.Fatal(err)
 		}
 		see(t, conn, 1)
+		const patience = 10 * time.Second // DESIGN.md
 		for n := range int64(3) {
 			show.write(video, ms(n), ms(n), false, 10)
-			time.Sleep(stuckAfter - time.Second)
+			time.Sleep(patience - time.Second)
 			see(t, conn, 1)
 		}
 		begun := time.Now()
@@ -231,8 +232,8 @@ func TestStuckPlayer(t *testing.T) {
 		if err := <-result; !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("Run = %v, want a deadline", err)
 		}
-		if took := time.Since(begun); took != stuckAfter {
-			t.Errorf("let go after %s, want %s", took, stuckAfter)
+		if took := time.Since(begun); took < patience || took > patience+patience/8 {
+			t.Errorf("let go after %s, want %s, or an eighth more", took, patience)
 		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/simulcart/simulcart/access"
 	"github.com/simulcart/simulcart/media"
+	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/wire/gather"
 	"github.com/simulcart/simulcart/wire/rtp"
 	wire "github.com/simulcart/simulcart/wire/rtsp"
@@ -43,8 +44,9 @@ type client struct {
 	lanes    []*lane
 	playing  *playing // nil before PLAY
 
-	writing sync.Mutex   // each message and each run of packets is whole on the connection; held while they are written
-	alive   atomic.Int64 // when there was the last sign of life, in ns since began
+	writing sync.Mutex       // each message and each run of packets is whole on the connection; held while they are written
+	stuck   outputs.Patience // with the client's reading; guarded by writing
+	alive   atomic.Int64     // when there was the last sign of life, in ns since began
 }
 
 // playing is a sender at work.
@@ -238,7 +240,7 @@ func (c *client) laneOf(id uint8) *lane {
 func (c *client) say(a *wire.Response) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	_ = c.nc.SetWriteDeadline(time.Now().Add(stuckAfter))
+	c.stuck.Begin(c.nc)
 	return c.conn.Write(a)
 }
 
@@ -249,7 +251,7 @@ func (c *client) lives() { c.alive.Store(int64(time.Since(c.began))) }
 func (c *client) send(packets *net.Buffers) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	_ = c.nc.SetWriteDeadline(time.Now().Add(stuckAfter))
+	c.stuck.Begin(c.nc)
 	if err := gather.Write(c.nc, packets); err != nil {
 		return fmt.Errorf("write packets: %w", err)
 	}

@@ -24,7 +24,6 @@ import (
 const (
 	openTime     = 10 * time.Second // from accept to PLAY, in all
 	firstFrames  = 5 * time.Second  // that PLAY waits for media
-	stuckAfter   = 10 * time.Second // a client that takes nothing
 	farewellTime = time.Second      // for what is said last
 
 	mostRefusals = 8 // answers of 401 on one connection

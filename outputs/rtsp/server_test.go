@@ -380,7 +380,7 @@ func TestPatience(t *testing.T) {
 			c.ready()
 			c.want(wire.StatusOK, "PLAY", home)
 			began := time.Now()
-			time.Sleep(11 * time.Second) // the pipe holds nothing
+			time.Sleep(12 * time.Second) // the pipe holds nothing
 			synctest.Wait()
 			if n := r.server.Registry.Connections("tsl"); n != 0 {
 				t.Errorf("after %v it is still there", time.Since(began))

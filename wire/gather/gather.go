@@ -9,20 +9,29 @@ package gather
 import (
 	"io"
 	"net"
-	"sync"
 )
 
-// spare has buffers for what waits to be written.
-var spare sync.Pool
+// spare has buffers for what waits to be written: as many as are in use at once, and not one for each connection.
+var spare = make(chan []byte, 16)
 
-// borrow gives an empty one, which goes back to spare.
-func borrow() *[]byte {
-	b, ok := spare.Get().(*[]byte)
-	if !ok {
-		return new(make([]byte, 0, holdSize+2*recordSize))
+// borrow gives an empty one, for [giveBack].
+func borrow() []byte {
+	select {
+	case b := <-spare:
+		return b[:0]
+	default:
+		return make([]byte, 0, holdSize+2*recordSize)
 	}
-	*b = (*b)[:0]
-	return b
+}
+
+func giveBack(b []byte) {
+	if cap(b) > holdSize+2*recordSize {
+		return // it has grown for one write
+	}
+	select {
+	case spare <- b:
+	default:
+	}
 }
 
 // Write writes all pieces behind each other, so that those of another goroutine come before or after them, and consumes the list. The
@@ -38,11 +47,11 @@ func Write(w io.Writer, pieces *net.Buffers) error {
 		return err
 	}
 	whole := borrow()
-	defer spare.Put(whole)
 	for _, p := range *pieces {
-		*whole = append(*whole, p...)
+		whole = append(whole, p...)
 	}
 	*pieces = nil
-	_, err := w.Write(*whole)
+	_, err := w.Write(whole)
+	giveBack(whole)
 	return err
 }

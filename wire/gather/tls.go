@@ -76,8 +76,8 @@ func (c *TLS) writePieces(pieces net.Buffers) error {
 // seal fills records with pieces.
 func (c *TLS) seal(pieces net.Buffers) error {
 	spared := borrow()
-	defer spare.Put(spared)
-	plain := (*spared)[:recordSize]
+	defer giveBack(spared)
+	plain := spared[:recordSize]
 	n := 0
 	for _, p := range pieces {
 		for len(p) > 0 {
@@ -106,8 +106,8 @@ type below struct {
 
 	mu      sync.Mutex
 	holding bool
-	held    *[]byte // one of spare; nil but for a hold
-	err     error   // of a write; bytes are missing then, and nothing may follow
+	held    []byte // one of spare; nil but for a hold
+	err     error  // of a write; bytes are missing then, and nothing may follow
 }
 
 // Write holds b, or writes it.
@@ -120,8 +120,8 @@ func (b *below) Write(p []byte) (int, error) {
 	case !b.holding:
 		return b.Conn.Write(p)
 	}
-	*b.held = append(*b.held, p...)
-	if len(*b.held) >= holdSize {
+	b.held = append(b.held, p...)
+	if len(b.held) >= holdSize {
 		b.flush()
 	}
 	return len(p), b.err
@@ -139,15 +139,15 @@ func (b *below) release() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.flush()
-	spare.Put(b.held)
+	giveBack(b.held)
 	b.holding, b.held = false, nil
 	return b.err
 }
 
 // flush writes what is held.
 func (b *below) flush() {
-	if b.err == nil && len(*b.held) > 0 {
-		_, b.err = b.Conn.Write(*b.held)
+	if b.err == nil && len(b.held) > 0 {
+		_, b.err = b.Conn.Write(b.held)
 	}
-	*b.held = (*b.held)[:0]
+	b.held = b.held[:0]
 }
