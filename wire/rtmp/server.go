@@ -17,8 +17,9 @@ const (
 	maxName     = 1024 // of a stream name with its query; a key is shorter, a token stands in the query
 )
 
-// serverChunkSize is what we send in: larger chunks cost less on both sides.
-const serverChunkSize = 4096
+// serverChunkSize is what we send in, and what publishers take over who follow their server: larger chunks cost less on both sides. It is
+// what SRS sends in, so that players know it.
+const serverChunkSize = 60_000
 
 // Action is what a client asks of a server.
 type Action uint8
