@@ -36,7 +36,7 @@ func (p *Publisher) WriteFrame(f *media.Frame) error {
 	}
 	s.session.append(f)
 	s.lastWrite = now
-	p.woken = s.waiters.take(p.woken)
+	p.woken = s.gatheredLocked(s.waiters.take(p.woken), now)
 	s.mu.Unlock()
 	wakeAll(p.woken)
 	return nil

@@ -22,7 +22,11 @@ type Reader struct {
 	joining bool   // it has no position yet: the newest group was cut when it came
 	skipped int    // frames jumped over that Next did not tell of yet
 	closed  bool
-	wave    uint64 // see waiters
+	queue   *waiters // where it waits; nil or another wave: nowhere
+	wave    uint64   // see waiters
+
+	gathering *gathering // nil: it does not collect
+	ripe      uint64     // sequence number; frames in front of it are not held back any more
 }
 
 // Subscribe makes a reader for the output of that name, under which it is counted. It starts at the start of the newest
@@ -189,7 +193,7 @@ func (r *Reader) Close() {
 	delete(r.tally.readers, r)
 	s.readers--
 	s.unwantLocked()
-	s.waiters.remove(r)
+	r.unqueueLocked()
 	r.bell.ring()
 	r.bell.drop()
 }
@@ -202,16 +206,28 @@ func (r *Reader) take(dst []*media.Frame, maxBytes int) (fs []*media.Frame, skip
 	case r.closed:
 		return dst, 0, ErrClosed
 	case r.settleLocked():
+		if r.gathersLocked() {
+			return dst, 0, nil
+		}
 		dst = r.readLocked(dst, maxBytes)
 	case r.session.ended:
 		r.abandonLocked()
 		err = ErrEnded
 	default:
-		r.stream.waiters.add(r)
+		r.awaitLocked()
 		return dst, 0, nil
 	}
 	skipped, r.skipped = r.skipped, 0
 	return dst, skipped, err
+}
+
+// awaitLocked puts the reader among those that wait for a frame.
+func (r *Reader) awaitLocked() {
+	if r.gathering != nil {
+		r.gathering.add(r)
+		return
+	}
+	r.stream.waiters.add(r)
 }
 
 // settleLocked finds where the reader goes on and says whether there is a frame.
@@ -300,5 +316,5 @@ func (r *Reader) lagLocked() time.Duration {
 func (r *Reader) unwait() {
 	r.stream.mu.Lock()
 	defer r.stream.mu.Unlock()
-	r.stream.waiters.remove(r)
+	r.unqueueLocked()
 }

@@ -24,28 +24,28 @@ type Stream struct {
 	maxAge   media.Time
 	maxBytes int
 
-	mu        sync.Mutex
-	session   *session // in being when live, else to come: readers already wait for it
-	live      bool
-	removed   bool
-	last      facts         // of the session before, shown while there is none
-	sessions  uint64        // how many there were
-	epoch     uint64        // how many publishers there were
-	publisher *Publisher    // nil: nobody publishes
-	lastWrite time.Time     // with the monotonic clock; zero before the first frame
-	begun     chan struct{} // closed when live or removed turns true; nil: nobody waits for that
-	waiters   waiters
-	readers   int               // that are open
-	tallies   map[string]*tally // by output
-	derived   map[any]any       // *Derived[T] by key
-	demand    *demand           // nil: others publish it. The pointer never changes
+	mu         sync.Mutex
+	session    *session // in being when live, else to come: readers already wait for it
+	live       bool
+	removed    bool
+	last       facts         // of the session before, shown while there is none
+	sessions   uint64        // how many there were
+	epoch      uint64        // how many publishers there were
+	publisher  *Publisher    // nil: nobody publishes
+	lastWrite  time.Time     // with the monotonic clock; zero before the first frame
+	begun      chan struct{} // closed when live or removed turns true; nil: nobody waits for that
+	waiters    waiters
+	gatherings []*gathering      // of readers that collect
+	readers    int               // that are open
+	tallies    map[string]*tally // by output
+	derived    map[any]any       // *Derived[T] by key
+	demand     *demand           // nil: others publish it. The pointer never changes
 }
 
 func newStream(name string, maxAge time.Duration, maxBytes int) *Stream {
 	return &Stream{
 		name: name, maxAge: media.Time(maxAge), maxBytes: maxBytes,
 		session: newSession(0, media.Time(maxAge), maxBytes),
-		waiters: waiters{wave: 1},
 		tallies: make(map[string]*tally),
 		derived: make(map[any]any),
 	}
@@ -176,7 +176,7 @@ func (s *Stream) Snapshot() Snapshot {
 // remove ends the session and lets none begin any more.
 func (s *Stream) remove() {
 	s.mu.Lock()
-	woken := append(s.endLocked(), s.waiters.take(nil)...)
+	woken := append(s.endLocked(), s.waitingLocked()...)
 	s.removed = true
 	s.session.ended = true
 	s.announceLocked()
@@ -205,7 +205,16 @@ func (s *Stream) endLocked() []*Reader {
 	s.session.ended = true
 	s.last = s.session.facts
 	s.session = newSession(s.session.entries.tail, s.maxAge, s.maxBytes)
-	return s.waiters.take(nil)
+	return s.waitingLocked()
+}
+
+// waitingLocked takes all readers that wait.
+func (s *Stream) waitingLocked() []*Reader {
+	waiting := s.waiters.take(nil)
+	for _, g := range s.gatherings {
+		waiting = append(waiting, g.take(nil)...)
+	}
+	return waiting
 }
 
 // announceLocked lets those go on that wait for a session.

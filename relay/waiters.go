@@ -8,21 +8,23 @@ type waiters struct {
 	wave uint64 // rises when the list is taken: a reader is in the list if it was added in this wave
 }
 
-// add puts r into the list, once.
+// add puts r into the list, once, and takes it out of any other.
 func (ws *waiters) add(r *Reader) {
-	if r.wave != ws.wave {
-		r.wave = ws.wave
-		ws.list = append(ws.list, r)
+	if r.queue == ws && r.wave == ws.wave {
+		return
 	}
+	r.unqueueLocked()
+	r.queue, r.wave = ws, ws.wave
+	ws.list = append(ws.list, r)
 }
 
-// remove takes r out of the list, if it is there.
-func (ws *waiters) remove(r *Reader) {
-	if r.wave == ws.wave {
-		r.wave = 0
+// unqueueLocked takes the reader out of the list that it is in, if it is in one.
+func (r *Reader) unqueueLocked() {
+	if ws := r.queue; ws != nil && r.wave == ws.wave {
 		i := slices.Index(ws.list, r)
 		ws.list = slices.Delete(ws.list, i, i+1)
 	}
+	r.queue = nil
 }
 
 // take empties the list and returns what was in it. The list goes on in the room of spare, so that two slices that take

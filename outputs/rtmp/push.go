@@ -34,7 +34,7 @@ type Push struct {
 	Key       access.Secret
 	TLS       *tls.Config // used for rtmps; nil means the system's authorities, TLS 1.2 and later
 	Dialer    *outputs.Dialer
-	ChunkSize int                    // 0 means 4096
+	ChunkSize int                    // 0 means as the peer has it, 4096 at least
 	Form      flv.Form               // legacy or enhanced
 	Plain     bool                   // leaves Enhanced RTMP's fields out of connect
 	Coalesce  time.Duration          // collects for so long between writes; 0 writes at once
@@ -195,8 +195,7 @@ func isClosed(err error) bool {
 // carry copies frames to the peer until the session or ctx ends (nil), or the connection does. Between two writes it
 // collects, but not while it catches up. whole says that the last message was written to its end, so that others may follow.
 func (p *Push) carry(ctx context.Context, sn *sender) (whole bool, err error) {
-	pace := time.NewTimer(0)
-	defer pace.Stop()
+	sn.reader.Collect(p.Coalesce)
 	for {
 		first, skipped, err := sn.next(ctx)
 		switch {
@@ -219,13 +218,6 @@ func (p *Push) carry(ctx context.Context, sn *sender) (whole bool, err error) {
 			return false, p.broken(ctx, sn.conn, err)
 		}
 		p.Progress.Wrote(size)
-		if p.Coalesce > 0 && sn.reader.Lag() < p.Coalesce {
-			pace.Reset(p.Coalesce)
-			select {
-			case <-ctx.Done():
-			case <-pace.C:
-			}
-		}
 	}
 }
 

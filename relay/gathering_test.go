@@ -1,0 +1,205 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+)
+
+// gathered runs a reader that collects, and gives what it read and when, as "300ms: 3".
+func gathered(t *testing.T, all *sync.WaitGroup, s *Stream, every time.Duration) *[]string {
+	t.Helper()
+	begun := time.Now()
+	r := s.Subscribe("out", 0)
+	r.Collect(every)
+	seen := new([]string)
+	all.Go(func() {
+		defer r.Close()
+		for {
+			fs, _, err := r.Next(t.Context(), nil, 1<<20)
+			if err != nil {
+				if !errors.Is(err, ErrEnded) {
+					t.Errorf("Next: %v", err)
+				}
+				return
+			}
+			*seen = append(*seen, fmt.Sprintf("%v: %d", time.Since(begun), len(fs)))
+		}
+	})
+	synctest.Wait()
+	return seen
+}
+
+// send writes a frame of 10 bytes, at the time of the clock.
+func send(t *testing.T, p *Publisher, begun time.Time, key bool) {
+	t.Helper()
+	at := media.Time(time.Since(begun))
+	if err := p.WriteFrame(&media.Frame{Track: video, PTS: at, DTS: at, Key: key, Data: make([]byte, 10)}); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// TestGathering: the first frame after a pause goes at once, those behind it together, and the end of a session waits for nothing.
+func TestGathering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h Hub
+		s := h.Stream("s")
+		p, begun := publish(t, s), time.Now()
+		var all sync.WaitGroup
+		first := gathered(t, &all, s, 100*time.Millisecond)
+		second := gathered(t, &all, s, 100*time.Millisecond)
+		atOnce := gathered(t, &all, s, 0)
+		for n := range 10 {
+			send(t, p, begun, n == 0)
+			time.Sleep(30 * time.Millisecond)
+		}
+		time.Sleep(700 * time.Millisecond)
+		for range 3 {
+			send(t, p, begun, false)
+			time.Sleep(10 * time.Millisecond)
+		}
+		p.End()
+		all.Wait()
+		want := "[0s: 1 100ms: 3 200ms: 3 300ms: 3 1s: 1 1.03s: 2]"
+		for _, seen := range []*[]string{first, second} {
+			if got := fmt.Sprint(*seen); got != want {
+				t.Errorf("a reader that collects got %s, want %s", got, want)
+			}
+		}
+		if got := len(*atOnce); got != 13 {
+			t.Errorf("a reader that does not collect got %d batches of 13 frames", got)
+		}
+	})
+}
+
+// TestGatheringWakesTogether: readers that come at any time are woken at the same moments, once for each.
+func TestGatheringWakesTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h Hub
+		s := h.Stream("s")
+		p, begun := publish(t, s), time.Now()
+		var all sync.WaitGroup
+		var readers []*[]string
+		send(t, p, begun, true)
+		for n := range 100 {
+			if n%7 == 0 {
+				r := s.Subscribe("out", 0)
+				r.Collect(100 * time.Millisecond)
+				moments := new([]string)
+				readers = append(readers, moments)
+				all.Go(func() {
+					defer r.Close()
+					for {
+						if _, _, err := r.Next(t.Context(), nil, 1<<20); err != nil {
+							return
+						}
+						*moments = append(*moments, time.Since(begun).String())
+					}
+				})
+			}
+			time.Sleep(10 * time.Millisecond)
+			send(t, p, begun, false)
+		}
+		p.End()
+		all.Wait()
+		moments := map[string]bool{}
+		for _, r := range readers {
+			for _, m := range (*r)[1:] { // a reader that comes has old frames, or the moment of its own
+				moments[m] = true
+			}
+		}
+		if len(moments) > 12 {
+			t.Errorf("woken at %d moments in 1 s, want 12 at most: %v", len(moments), moments)
+		}
+	})
+}
+
+// TestGatheringDoesNotHoldUp: what is late already goes at once.
+func TestGatheringDoesNotHoldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h Hub
+		s := h.Stream("s")
+		p, begun := publish(t, s), time.Now()
+		send(t, p, begun, true)
+		for range 20 {
+			time.Sleep(10 * time.Millisecond)
+			send(t, p, begun, false)
+		}
+		r := s.Subscribe("out", 0)
+		defer r.Close()
+		r.Collect(100 * time.Millisecond)
+		before := time.Now()
+		for got := 0; got < 11; { // of a byte each: those that are 100 ms old or older
+			fs, _, err := r.Next(t.Context(), nil, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += len(fs)
+		}
+		if waited := time.Since(before); waited != 0 {
+			t.Errorf("waited %v", waited)
+		}
+	})
+}
+
+// TestGatheringLeft: a reader that ends its wait, or closes, is nowhere woken any more.
+func TestGatheringLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h Hub
+		s := h.Stream("s")
+		p, begun := publish(t, s), time.Now()
+		r := s.Subscribe("out", 0)
+		r.Collect(time.Second)
+		send(t, p, begun, true)
+		if _, _, err := r.Next(t.Context(), nil, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+		send(t, p, begun, false)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, _, err := r.Next(ctx, nil, 1<<20); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Next = %v, want a deadline exceeded", err)
+		}
+		if n := len(s.gatherings[0].list); n != 0 {
+			t.Errorf("%d readers wait", n)
+		}
+		r.Close()
+		time.Sleep(2 * time.Second) // the timer finds nobody
+		if n := len(s.waitingLocked()); n != 0 {
+			t.Errorf("%d readers wait", n)
+		}
+	})
+}
+
+// TestGatheringDoesNotAllocate: neither the frames nor the moments do, once there is room.
+func TestGatheringDoesNotAllocate(t *testing.T) {
+	var h Hub
+	s := h.Stream("s")
+	p, next := publish(t, s), groups()
+	r := s.Subscribe("out", 0)
+	defer r.Close()
+	r.Collect(time.Nanosecond)
+	room := make([]*media.Frame, 0, 16)
+	cycle := func() {
+		if err := p.WriteFrame(next()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.Next(t.Context(), room, 1<<18); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5000 { // until the window is full
+		cycle()
+	}
+	if n := testing.AllocsPerRun(1000, cycle); n >= 1 {
+		t.Errorf("%v allocations for each frame", n)
+	}
+}
