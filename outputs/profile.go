@@ -18,7 +18,7 @@ type Profile struct {
 	Enhanced bool // takes Enhanced RTMP (FourCC) for codecs beyond H.264 and AAC
 	Limits   Limits
 
-	ChunkSize int           // of RTMP, bytes
+	ChunkSize int           // of RTMP, bytes; 0: as the server has it
 	Coalesce  time.Duration // collecting time of writes
 	Patience  time.Duration // how long it may take nothing before we connect anew
 	Overlays  Carriage      // carriage by default (OVERLAYS.md §2)
@@ -110,7 +110,7 @@ var profiles = []Profile{
 	},
 	{
 		Name: "custom", Title: "RTMP", Source: "nothing is known of it",
-		Codecs: customCodecs, Enhanced: true, ChunkSize: pushChunkSize, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: CarriesSEI | CarriesAMF,
+		Codecs: customCodecs, Enhanced: true, Coalesce: pushCoalesce, Patience: defaultPatience, Overlays: CarriesSEI | CarriesAMF,
 	},
 }
 

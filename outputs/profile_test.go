@@ -22,7 +22,7 @@ func TestProfiles(t *testing.T) {
 			if social := name != "talkshoplive" && name != "custom"; (p.Overlays == 0) != social {
 				t.Errorf("carries overlays as %s", p.Overlays)
 			}
-			if p.ChunkSize < 128 || p.Coalesce <= 0 || p.Coalesce > time.Second || p.Patience < 5*time.Second || p.Patience > time.Minute {
+			if p.ChunkSize != 0 && p.ChunkSize < 128 || p.Coalesce <= 0 || p.Coalesce > time.Second || p.Patience < 5*time.Second || p.Patience > time.Minute {
 				t.Errorf("chunks of %d, collects %s, patience %s", p.ChunkSize, p.Coalesce, p.Patience)
 			}
 			if !p.Takes(media.H264) || !p.Takes(media.AAC) || p.Takes(media.Overlay) {

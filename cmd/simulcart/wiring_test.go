@@ -65,12 +65,12 @@ func TestPushFollowsItsSettings(t *testing.T) {
 		want          settings
 	}{
 		{"a platform's", "platform: tiktok, url: 'rtmp://h/app', key: k", settings{4096, 100 * time.Millisecond, true, flv.Legacy, "off", "k"}},
-		{"one that takes Enhanced RTMP", "url: 'rtmps://h/app/k'", settings{4096, 100 * time.Millisecond, false, flv.Legacy, "sei+amf", "k"}},
+		{"one that takes Enhanced RTMP", "url: 'rtmps://h/app/k'", settings{0, 100 * time.Millisecond, false, flv.Legacy, "sei+amf", "k"}},
 		{
 			"its own", "platform: tiktok, url: 'rtmp://h/app', key: k, chunk_size: 128, coalesce: 0s, enhanced: true, overlays: sei",
 			settings{128, 0, false, flv.Enhanced, "sei", "k"},
 		},
-		{"no Enhanced RTMP", "url: 'rtmp://h/app', key: k, enhanced: false", settings{4096, 100 * time.Millisecond, true, flv.Legacy, "sei+amf", "k"}},
+		{"no Enhanced RTMP", "url: 'rtmp://h/app', key: k, enhanced: false", settings{0, 100 * time.Millisecond, true, flv.Legacy, "sei+amf", "k"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := pushOf(t, c.members)

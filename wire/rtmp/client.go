@@ -28,13 +28,16 @@ const (
 	transactionPublish
 )
 
+// maxSendSize is the most that a peer's chunk size is followed to: some servers take no larger chunks than this.
+const maxSendSize = 1 << 16
+
 // flashVersion is what clients of today call themselves: platforms look for the words.
 const flashVersion = "FMLE/3.0 (compatible; simulcart)"
 
 // Offer is what a client asks for in connect.
 type Offer struct {
 	URL       URL
-	ChunkSize int  // of what we send; 0 means 4096, as OBS has it
+	ChunkSize int  // of what we send; 0 means 4096, as OBS has it, or the peer's own where that is larger, as ffmpeg has it
 	Plain     bool // leaves out the fields of Enhanced RTMP, for peers that stumble over them
 	Play      bool // connects as a player
 }
@@ -65,6 +68,11 @@ func (c *Conn) Connect(o Offer) (Peer, error) {
 	answer, err := c.answer("connect", transactionConnect)
 	if err != nil {
 		return Peer{}, err
+	}
+	if o.ChunkSize == 0 && c.reader.size > c.sendSize {
+		if err := c.setChunkSize(min(c.reader.size, maxSendSize)); err != nil {
+			return Peer{}, err
+		}
 	}
 	return peerOf(append(append(amf.Object{}, answer.Object...), answer.info()...)), nil
 }

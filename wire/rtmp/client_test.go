@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"testing"
 
@@ -220,6 +221,38 @@ func TestClientBrokenWrites(t *testing.T) {
 		}
 		if _, err := c.Play("KEY"); err == nil {
 			t.Error("play without an answer: no error")
+		}
+	}
+}
+
+// TestChunkSizeFollowsThePeer: who says nothing of its own sends in chunks of the peer's size, in bounds.
+func TestChunkSizeFollowsThePeer(t *testing.T) {
+	for _, tt := range []struct{ own, peer, want int }{
+		{0, 128, 4096}, {0, 4096, 4096}, {0, 60_000, 60_000}, {0, 134_217_728, 65_536}, {4096, 60_000, 4096}, {128, 128, 128},
+	} {
+		said := appendMessage(nil, Message{Type: TypeSetChunkSize, Payload: binary.BigEndian.AppendUint32(nil, uint32(tt.peer))}, defaultChunkSize)
+		welcome := Command{Name: "_result", Transaction: transactionConnect, Object: amf.Object{}}
+		c, tape := play(appendMessage(said, welcome.Message(), min(tt.peer, maxChunkSize)))
+		if _, err := c.Connect(Offer{ChunkSize: tt.own}); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.ChunkSize(); got != tt.want {
+			t.Errorf("own %d, the peer's %d: sends in chunks of %d, want %d", tt.own, tt.peer, got, tt.want)
+		}
+		announced := newChunkReader(bytes.NewReader(tape.told.Bytes()))
+		var size uint32
+		for {
+			m, err := announced.next()
+			if err != nil {
+				break
+			}
+			if m.Type == TypeSetChunkSize {
+				size = binary.BigEndian.Uint32(m.Payload)
+				_ = announced.setSize(m.Payload)
+			}
+		}
+		if int(size) != tt.want {
+			t.Errorf("own %d, the peer's %d: announced %d, want %d", tt.own, tt.peer, size, tt.want)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 const (
 	ChunkSize = 4096 // of what is sent in the end; encoders of today use it
 
+	sinkSize     = 60_000 // of a sink, as SRS has it: publishers that follow their server, as ffmpeg does, send in such chunks
 	defaultSize  = 128
 	headKept     = 256      // bytes of a media message that are kept
 	maxKept      = 64 << 10 // bytes of other messages

@@ -6,6 +6,7 @@ package peer
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -129,12 +130,18 @@ func (s *Session) await(what string, transaction float64, code string) error {
 
 // Publish asks to publish under a key.
 func (s *Session) Publish(key string) error {
-	size := binary.BigEndian.AppendUint32(nil, ChunkSize)
-	if _, err := s.Write(appendMessage(nil, rtmp.TypeSetChunkSize, 0, 0, size, s.size)); err != nil {
+	if err := s.setSize(ChunkSize); err != nil {
 		return err
 	}
-	s.size = ChunkSize
 	return s.create("publish", rtmp.CodePublishStart, key, "live")
+}
+
+// setSize says in which chunks this side sends from now on.
+func (s *Session) setSize(size int) error {
+	body := binary.BigEndian.AppendUint32(nil, uint32(size))
+	_, err := s.Write(appendMessage(nil, rtmp.TypeSetChunkSize, 0, 0, body, s.size))
+	s.size = size
+	return err
 }
 
 // Unpublish ends a publish cleanly.
@@ -179,7 +186,7 @@ func (s *Session) accept() error {
 		case c.Name == "publish":
 			return s.say(agree())
 		case c.Name == "connect":
-			err = s.say(welcome(c.Transaction))
+			err = errors.Join(s.setSize(sinkSize), s.say(welcome(c.Transaction)))
 		case c.Name == "createStream":
 			err = s.say(created(c.Transaction))
 		case c.Transaction > 0:
