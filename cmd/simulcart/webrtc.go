@@ -30,7 +30,7 @@ func (n *node) newWebRTC(c config.WebRTC) (*webrtc, error) {
 		return nil, nil
 	}
 	const hint = "is another program using it? choose another port"
-	w := &webrtc{endpoint: &rtc.Endpoint{Public: c.PublicAddresses}}
+	w := &webrtc{endpoint: &rtc.Endpoint{Public: c.PublicAddresses, Log: n.log}}
 	var err error
 	if c.UDP != "" {
 		if w.endpoint.UDP, err = net.ListenPacket("udp", c.UDP); err != nil {

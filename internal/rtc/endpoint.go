@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -50,8 +51,10 @@ type Endpoint struct {
 	UDP    net.PacketConn // nil: not by UDP
 	TCP    net.Listener   // nil: not by TCP
 	Public []netip.Addr   // under which peers reach the ports; none: the machine's own
+	Log    *slog.Logger   // nil: nobody is told
 
 	once sync.Once
+	port *port // nil: packets go one by one
 	udp  ice.UDPMux
 	tcp  ice.TCPMux
 
@@ -96,9 +99,8 @@ func (e *Endpoint) open() {
 	e.once.Do(func() {
 		silent := Silence()
 		if e.UDP != nil {
-			widen(e.UDP)
 			e.udp = udpMux{
-				UDPMux: ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: e.UDP, Logger: silent.NewLogger("ice")}),
+				UDPMux: ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: e.share(), Logger: silent.NewLogger("ice")}),
 				local:  locals(e.UDP.LocalAddr()),
 			}
 		}
@@ -111,15 +113,28 @@ func (e *Endpoint) open() {
 	})
 }
 
+// share gives the UDP port as pion uses it.
+func (e *Endpoint) share() net.PacketConn {
+	conn, is := e.UDP.(*net.UDPConn)
+	if !is {
+		return e.UDP
+	}
+	widen(conn)
+	log := e.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	e.port = newPort(conn, log)
+	return e.port
+}
+
 // socketBuffer is what the system is asked to keep of datagrams each way, as far as it allows that: those of all peers come in bursts through one
 // socket.
 const socketBuffer = 4 << 20
 
-func widen(port net.PacketConn) {
-	if c, ok := port.(*net.UDPConn); ok {
-		_ = c.SetReadBuffer(socketBuffer) // less is no fault
-		_ = c.SetWriteBuffer(socketBuffer)
-	}
+func widen(port *net.UDPConn) {
+	_ = port.SetReadBuffer(socketBuffer) // less is no fault
+	_ = port.SetWriteBuffer(socketBuffer)
 }
 
 // udpMux gives pion one address of each family, so that it asks no network interfaces for each peer. What peers are told stands in
