@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -17,12 +16,8 @@ import (
 )
 
 const (
-	mostReport   = 1500                   // bytes of a packet with reports
-	lossEach     = 900 * time.Millisecond // the least from which a share of losses is told: players report each second, and with each NACK
-	mostResends  = 8                      // of one packet
-	resendApart  = 10 * time.Millisecond  // the least between two, or the time there and back,
-	resendLonger = 100 * time.Millisecond // up to this
-	mostSpare    = 512                    // packets that may be sent again at once; half as many as are sent first, else
+	mostReport = 1500                   // bytes of a packet with reports
+	lossEach   = 900 * time.Millisecond // the least from which a share of losses is told: players report each second, and with each NACK
 )
 
 // lane is one track on its way to one viewer. It is a track of pion's too, which calls Bind when the offer is settled. The sender's
@@ -42,14 +37,7 @@ type lane struct {
 	first   outlet // what is sent
 	again   outlet // what is sent again
 
-	mu      sync.Mutex
-	sent    []sent // the last packets, by sequence number modulo its length
-	spare   int    // halves of packets that may be sent again
-	apart   time.Duration
-	packets uint32
-	octets  uint32
-	told    tales
-
+	past  history
 	heard heard // the report up to which losses are counted; the listener's
 }
 
@@ -61,49 +49,11 @@ type outlet struct {
 	scratch []byte
 }
 
-// sent is a packet that went out. What it holds is shared with all other viewers.
-type sent struct {
-	payload   rtp.Payload
-	timestamp uint32
-	stamp     [3]byte
-	sequence  uint16
-	count     uint8 // of resends
-	known     bool
-	at        time.Time // of the last one
-}
-
 // heard is what a report of the viewer's says of all packets so far.
 type heard struct {
 	at      time.Time // zero: there was none
 	highest uint32    // sequence number, with the turns in front
 	lost    uint32    // 24 bits with a sign
-}
-
-// told is a sender report that went out.
-type told struct {
-	middle uint32 // of its NTP time, by which the viewer names it
-	at     time.Time
-}
-
-// tales are the last sender reports.
-type tales struct {
-	last  [8]told
-	count int
-}
-
-func (t *tales) tell(ntp uint64, now time.Time) {
-	t.last[t.count%len(t.last)] = told{uint32(ntp >> 16), now}
-	t.count++
-}
-
-// trip gives the time there and back by a viewer's report, which names one of ours; false where that is not known.
-func (t *tales) trip(r rtcp.ReceptionReport, now time.Time) (time.Duration, bool) {
-	for _, told := range t.last {
-		if !told.at.IsZero() && told.middle == r.LastSenderReport {
-			return max(0, now.Sub(told.at)-time.Duration(r.Delay)*time.Second/(1<<16)), true
-		}
-	}
-	return 0, false
 }
 
 // Bind is called by pion.
@@ -148,13 +98,13 @@ func (l *lane) Kind() webrtc.RTPCodecType {
 	return webrtc.RTPCodecTypeAudio
 }
 
-// send sends a frame's payloads with the media time of the frame.
+// send sends a frame's payloads, or some of them, with the media time of the frame.
 func (l *lane) send(payloads []rtp.Payload, at media.Time) error {
-	timestamp := l.clock.Timestamp(at)
-	for _, p := range payloads {
-		s := sent{payload: p, timestamp: timestamp, sequence: l.first.header.SequenceNumber, known: true, stamp: stampOf(time.Now())}
-		l.remember(s)
-		err := l.write(&l.first, &s, nil)
+	s := sent{timestamp: l.clock.Timestamp(at), sequence: l.first.header.SequenceNumber, stamp: stampOf(time.Now())}
+	l.past.remember(payloads, s)
+	for i := range payloads {
+		s.payload = &payloads[i]
+		err := l.write(&l.first, s, nil)
 		l.first.header.SequenceNumber++
 		if errors.Is(err, io.ErrClosedPipe) {
 			return err
@@ -163,18 +113,8 @@ func (l *lane) send(payloads []rtp.Payload, at media.Time) error {
 	return nil
 }
 
-// remember keeps a packet, and counts it.
-func (l *lane) remember(s sent) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sent[int(s.sequence)%len(l.sent)] = s
-	l.spare = min(l.spare+1, 2*mostSpare)
-	l.packets++
-	l.octets += uint32(s.payload.Len())
-}
-
 // write writes a packet, with front before the payload.
-func (l *lane) write(o *outlet, s *sent, front []byte) error {
+func (l *lane) write(o *outlet, s sent, front []byte) error {
 	o.header.Timestamp, o.header.Marker = s.timestamp, s.payload.Marker
 	if o.stamped != 0 {
 		o.stamp = s.stamp
@@ -193,12 +133,10 @@ func stampOf(t time.Time) [3]byte {
 
 // report tells which time of day belongs to a media time.
 func (l *lane) report(at media.Time, wall time.Time) []rtcp.Packet {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	ntp := rtp.NTP(wall)
-	l.told.tell(ntp, time.Now())
+	packets, octets := l.past.tell(ntp, time.Now())
 	return []rtcp.Packet{
-		&rtcp.SenderReport{SSRC: l.ssrc, NTPTime: ntp, RTPTime: l.clock.Timestamp(at), PacketCount: l.packets, OctetCount: l.octets},
+		&rtcp.SenderReport{SSRC: l.ssrc, NTPTime: ntp, RTPTime: l.clock.Timestamp(at), PacketCount: packets, OctetCount: octets},
 		rtcp.NewCNAMESourceDescription(l.ssrc, "simulcart"),
 	}
 }
@@ -264,13 +202,7 @@ func (l *lane) judge(r rtcp.ReceptionReport) {
 	}
 	now := time.Now()
 	l.judgeLoss(r, now)
-	l.mu.Lock()
-	trip, known := l.told.trip(r, now)
-	if known {
-		l.apart = min(trip, resendLonger)
-	}
-	l.mu.Unlock()
-	if known {
+	if trip, known := l.past.trip(r, now); known {
 		l.counts.Return(trip)
 	}
 	l.counts.Shake(time.Duration(r.Jitter) * time.Second / time.Duration(l.clock.Rate))
@@ -299,47 +231,23 @@ func (l *lane) judgeLoss(r rtcp.ReceptionReport, now time.Time) {
 	}
 }
 
-// forget takes what was sent as not worth sending again.
-func (l *lane) forget() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := range l.sent {
-		l.sent[i].count = mostResends
-	}
-}
-
 // resend sends a packet again.
 func (l *lane) resend(sequence uint16) {
-	s, ok := l.find(sequence, time.Now())
+	now := time.Now()
+	s, known, ok := l.past.find(sequence, now)
+	if !known || ok {
+		l.counts.Ask(known)
+	}
 	if !ok {
 		return
 	}
 	if !l.repairs {
 		// Bit by bit what it was, time stamp too: AES-GCM must not encrypt two packets under one number.
 		l.again.header.SequenceNumber = sequence
-		_ = l.write(&l.again, &s, nil)
+		_ = l.write(&l.again, s, nil)
 		return
 	}
-	s.stamp = stampOf(time.Now())
-	_ = l.write(&l.again, &s, binary.BigEndian.AppendUint16(nil, sequence)) // RFC 4588 §4
+	s.stamp = stampOf(now)
+	_ = l.write(&l.again, s, binary.BigEndian.AppendUint16(nil, sequence)) // RFC 4588 §4
 	l.again.header.SequenceNumber++
-}
-
-// find gives a packet that may go out again.
-func (l *lane) find(sequence uint16, now time.Time) (sent, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := &l.sent[int(sequence)%len(l.sent)]
-	switch {
-	case !s.known || s.sequence != sequence:
-		l.counts.Ask(false)
-		return sent{}, false
-	case s.count >= mostResends || now.Sub(s.at) < max(resendApart, l.apart) || l.spare < 2:
-		return sent{}, false // what is lost for want of room is not mended by more
-	}
-	l.spare -= 2
-	s.count++
-	s.at = now
-	l.counts.Ask(true)
-	return *s, true
 }

@@ -158,7 +158,7 @@ func (sn *sender) add(f *media.Frame, seq uint64) error {
 func (sn *sender) show(l *lane, f *media.Frame, seq uint64) error {
 	if l.strain.breaks() {
 		sn.session.counts.Skip()
-		l.forget()
+		l.past.forget()
 		sn.skipping, sn.asked = true, false
 	}
 	if sn.skipping && !sn.resumes(l, f) {

@@ -91,7 +91,7 @@ func (v *session) negotiate(ctx context.Context, chosen map[int]choice) ([]byte,
 		}
 		l := &lane{
 			id: c.track.ID, codec: c.track.Codec, clock: rtp.Clock{Rate: c.codec.Rate, Base: base}, counts: &v.counts,
-			sent: make([]sent, size),
+			past: newHistory(size),
 		}
 		l.first.header.Version, l.first.header.PayloadType, l.first.header.SequenceNumber = 2, c.codec.PayloadType, uint16(rtp.Random())
 		l.again.header.Version, l.again.header.PayloadType, l.again.header.SequenceNumber = 2, c.codec.Repair, uint16(rtp.Random())
