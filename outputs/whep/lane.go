@@ -10,6 +10,7 @@ import (
 	pion "github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/simulcart/simulcart/internal/rtc"
 	"github.com/simulcart/simulcart/media"
 	"github.com/simulcart/simulcart/outputs"
 	"github.com/simulcart/simulcart/wire/rtp"
@@ -32,6 +33,7 @@ type lane struct {
 	sender *webrtc.RTPSender
 
 	writer  webrtc.TrackLocalWriter // from Bind on
+	train   *rtc.Train              // of what is sent
 	ssrc    uint32
 	repairs bool   // what is sent again has a stream of its own (RFC 4588)
 	first   outlet // what is sent
@@ -98,8 +100,12 @@ func (l *lane) Kind() webrtc.RTPCodecType {
 	return webrtc.RTPCodecTypeAudio
 }
 
-// send sends a frame's payloads, or some of them, with the media time of the frame.
+// send sends a frame's payloads, or some of them, with the media time of the frame. They leave together.
 func (l *lane) send(payloads []rtp.Payload, at media.Time) error {
+	if len(payloads) > 1 {
+		l.train.Hold()
+		defer l.train.Send()
+	}
 	s := sent{timestamp: l.clock.Timestamp(at), sequence: l.first.header.SequenceNumber, stamp: stampOf(time.Now())}
 	l.past.remember(payloads, s)
 	for i := range payloads {

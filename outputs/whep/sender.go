@@ -261,8 +261,11 @@ func (sn *sender) carry(p *rtp.Packets) []rtp.Payload {
 // report tells for each track, once in a while, which time of day belongs to a media time, so that sound and pictures are played together.
 func (sn *sender) report(at media.Time) {
 	now := time.Now()
+	if now.Sub(sn.reported) < reportEach {
+		return
+	}
 	wall := sn.session.stream.Wall(at)
-	if now.Sub(sn.reported) < reportEach || wall.IsZero() {
+	if wall.IsZero() {
 		return
 	}
 	sn.reported = now

@@ -185,6 +185,8 @@ func (v *session) play(ctx context.Context) error {
 	sn := newSender(v)
 	var all sync.WaitGroup
 	for _, l := range v.lanes {
+		l.train = v.peer.NewTrain(l.ssrc)
+		defer l.train.Close()
 		all.Go(func() { l.listen(sn.wantKey) })
 	}
 	all.Go(func() { v.board.run(ctx) })
