@@ -110,7 +110,7 @@ func (h *history) forget() {
 	}
 }
 
-// find gives a packet, whether it is known still, and whether it may go out again.
+// find gives a packet that may go out again, and says whether it is known still and whether it may.
 func (h *history) find(sequence uint16, now time.Time) (found sent, known, may bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
