@@ -12,21 +12,37 @@ import (
 // from any.
 type Publisher struct {
 	stream    *Stream
-	epoch     uint64
 	keyWanted chan struct{} // capacity 1
 
 	woken []*Reader // room for the readers to wake; used by WriteFrame only
 
-	heeds bool  // wishes for key frames are met; guarded by stream.mu
-	gone  error // why it may not write any more, nil while it may; guarded by stream.mu
+	// guarded by stream.mu
+	epoch uint64 // 0: it never had the stream
+	heeds bool   // wishes for key frames are met
+	gone  error  // why it may not write, nil while it may
 }
 
-// Epoch is the number of this publisher among all that the stream ever had, from 1.
-func (p *Publisher) Epoch() uint64 { return p.epoch }
+// Epoch is the number of this publisher among all that the stream ever had, from 1; 0 before [Publisher.Take].
+func (p *Publisher) Epoch() uint64 {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	return p.epoch
+}
+
+// Take makes a candidate the stream's publisher, as [Stream.Publish] does. One that has, or had, the stream changes nothing by it: it gets
+// nil while it may write, else why it may not.
+func (p *Publisher) Take(tracks []*media.Track) error {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	if p.epoch > 0 {
+		return p.gone
+	}
+	return p.stream.takeLocked(p, tracks)
+}
 
 // WriteFrame appends f to the stream. It never waits for a reader. Frames come in decode order across all tracks. It
 // returns [ErrFenced] when another publisher took over or after Leave, and [ErrEnded] after the session ended; the frame
-// is not written then, nor is any later one.
+// is not written then, nor is any later one. A candidate gets [ErrFenced] until it takes the stream.
 func (p *Publisher) WriteFrame(f *media.Frame) error {
 	s, now := p.stream, time.Now()
 	s.mu.Lock()

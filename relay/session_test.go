@@ -215,3 +215,54 @@ func TestRemove(t *testing.T) {
 	defer late.Close()
 	wantNext(t, late, ErrEnded)
 }
+
+// A candidate changes nothing before it takes the stream, and then it is the publisher as any other.
+func TestCandidate(t *testing.T) {
+	var h Hub
+	s := h.Stream("s")
+	first := publish(t, s)
+	write(t, first, "Kv")
+	r := s.Subscribe("out", 0)
+	defer r.Close()
+	c := s.Candidate()
+	before := s.Snapshot()
+	wishes := c.KeyWanted()
+	c.SetTracks(nil)
+	c.SetWall(0, time.Unix(100, 0))
+	c.Leave()
+	c.End()
+	if err := c.WriteFrame(letter('K', 0)); !errors.Is(err, ErrFenced) || c.Epoch() != 0 {
+		t.Errorf("a candidate's WriteFrame = %v, epoch %d; want ErrFenced, 0", err, c.Epoch())
+	}
+	if r.MayWantKey() || s.Snapshot() != before || len(s.Tracks()) != len(tracks) || !s.Wall(0).IsZero() {
+		t.Errorf("the candidate changed %+v to %+v", before, s.Snapshot())
+	}
+	write(t, first, "v")
+
+	if err := c.Take(tracks[:1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.WriteFrame(letter('v', 0)); !errors.Is(err, ErrFenced) {
+		t.Errorf("WriteFrame of the fenced publisher = %v, want ErrFenced", err)
+	}
+	if err := first.Take(nil); !errors.Is(err, ErrFenced) {
+		t.Errorf("Take of the fenced publisher = %v, want ErrFenced", err)
+	}
+	if err := c.Take(nil); err != nil || len(s.Tracks()) != 1 {
+		t.Errorf("Take again = %v, %d tracks; want no effect", err, len(s.Tracks()))
+	}
+	write(t, c, "Kv")
+	wantRead(t, r, "KvvKv", 0)
+	if !r.WantKey() || len(wishes) != 1 {
+		t.Error("the wish for a key frame did not reach the new publisher")
+	}
+	if got := s.Snapshot(); got.Epoch != 2 || got.Session != 1 || c.Epoch() != 2 {
+		t.Errorf("epoch %d of session %d, want the second of the first", got.Epoch, got.Session)
+	}
+	c.End()
+	other := s.Candidate()
+	h.Remove("s")
+	if err := other.Take(nil); !errors.Is(err, ErrRemoved) {
+		t.Errorf("Take of a removed stream = %v, want ErrRemoved", err)
+	}
+}

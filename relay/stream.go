@@ -15,7 +15,7 @@ import (
 //	           Publish                    End, EndSession
 //	idle ───────────────▶ in session ───────────────────▶ idle
 //	                        │    ▲
-//	             Leave or   └────┘ Publish: the epoch rises,
+//	             Leave or   └────┘ Publish, Take: the epoch rises,
 //	        connection lost        the publisher before is fenced
 //
 // A [Hub] makes it. All methods may be called from any goroutine.
@@ -58,10 +58,22 @@ func (s *Stream) Name() string { return s.name }
 // else it continues the session, and a publisher that is still there gets [ErrFenced] from now on. Whether the caller may
 // do that is decided before. The only error is [ErrRemoved].
 func (s *Stream) Publish(tracks []*media.Track) (*Publisher, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	p := s.Candidate()
+	if err := p.Take(tracks); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Candidate gives a publisher that may not write before it calls [Publisher.Take]. Nobody else notices it.
+func (s *Stream) Candidate() *Publisher {
+	return &Publisher{stream: s, keyWanted: make(chan struct{}, 1), gone: ErrFenced}
+}
+
+// takeLocked makes p the publisher.
+func (s *Stream) takeLocked(p *Publisher, tracks []*media.Track) error {
 	if s.removed {
-		return nil, ErrRemoved
+		return ErrRemoved
 	}
 	if !s.live {
 		s.live = true
@@ -74,8 +86,9 @@ func (s *Stream) Publish(tracks []*media.Track) (*Publisher, error) {
 	}
 	s.epoch++
 	s.session.tracks = slices.Clone(tracks)
-	s.publisher = &Publisher{stream: s, epoch: s.epoch, keyWanted: make(chan struct{}, 1)}
-	return s.publisher, nil
+	p.epoch, p.gone = s.epoch, nil
+	s.publisher = p
+	return nil
 }
 
 // EndSession ends the session whoever publishes it, and has no effect where there is none: readers read what is in the
