@@ -33,7 +33,7 @@ func (p *Publication) Overlay(own media.Time, text []byte) (trusted bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	trusted = e.options.TrustOverlays
-	if err != nil || !trusted || e.current != p {
+	if err != nil || !trusted || e.current != p && e.waiting != p {
 		e.counters.Dropped[DropOverlay]++
 		return trusted
 	}

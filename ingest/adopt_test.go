@@ -183,11 +183,11 @@ func TestAdoptAfterTakeover(t *testing.T) {
 		time.Sleep(time.Second)
 		q := b.admit("two")
 		q.SetTracks([]*media.Track{video})
+		b.overlay(q, 777_000, said("other", 1, 0, card("main", "C", "")))
+		b.send(q, sent{kind: "K", dts: 777_000})
 		if p.Overlay(0, said("up", 71, 0)); b.status().Counters.Dropped[DropOverlay] != 1 {
 			b.Error("an encoder that lost the stream is heard")
 		}
-		b.overlay(q, 777_000, said("other", 1, 0, card("main", "C", "")))
-		b.send(q, sent{kind: "K", dts: 777_000})
 		b.wantStates("0: 1 main=A second=B", "1000: 2 main=C")
 	})
 }

@@ -9,6 +9,7 @@
 package ingest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ var (
 	ErrBusy          = errors.New("another encoder is publishing to this stream: stop it first, or set policy: takeover")
 	ErrContested     = errors.New("two encoders take this stream from each other: stop one of them, the other is kept for 30 s")
 	ErrFenced        = errors.New("another encoder took this stream over")
+	ErrNoKeyFrame    = errors.New("no key frame came within 20 s, so the encoder before keeps the stream: set a key frame interval of 2 s, and start again")
 	ErrKeyChanged    = errors.New("the stream key was changed: use the new one")
 	ErrRemoved       = errors.New("the stream was removed from the configuration")
 	ErrDraining      = errors.New("the server is shutting down: connect again in a moment")
@@ -37,7 +39,7 @@ type Policy uint8
 
 // The policies.
 const (
-	Takeover Policy = iota // the new one takes the stream at once
+	Takeover Policy = iota // the new one takes the stream, from its first key frame on
 	Reject                 // the new one is refused while the old one is there
 )
 
@@ -59,14 +61,6 @@ type Options struct {
 	Timeline      *overlay.Timeline // of the stream's overlays, the same as long as the stream is known; nil: one that nobody else has
 	TrustOverlays bool              // what the encoder sends under our name become cues; else it is taken out
 }
-
-// Takeover damping (DESIGN.md, Sessions).
-const (
-	dampCount  = 3                // takeovers within dampWindow before the publisher is kept
-	dampWindow = 30 * time.Second //
-	dampKeep   = 30 * time.Second // how long it is kept then
-	dampActive = 2 * time.Second  // a takeover counts if the old publisher delivered media within this time
-)
 
 // Gate admits publishers to streams. Set the fields before use; it is safe for use by several goroutines.
 type Gate struct {
@@ -133,8 +127,11 @@ func (g *Gate) Dismiss(stream string, reason error) {
 		return
 	}
 	e.mu.Lock()
-	p := e.current
+	p, waiting := e.current, e.waiting
 	e.mu.Unlock()
+	if waiting != nil {
+		e.leave(waiting, false, reason)
+	}
 	if p != nil && !p.applicant.StandIn {
 		e.leave(p, false, reason)
 	}
@@ -166,21 +163,34 @@ func (g *Gate) Ask(a Applicant) error {
 	return e.refusalLocked(a, time.Now())
 }
 
-// Admit lets a publisher onto its stream: begins a session, continues a held one, or takes it over. The error is one of this
-// package's, and is meant to be shown to the person at the encoder.
+// Admit lets a publisher onto its stream: begins a session, continues a held one, or takes it over, at once or once it can be shown (see
+// takeover). The error is one of this package's, and is meant to be shown to the person at the encoder.
 func (g *Gate) Admit(a Applicant) (*Publication, error) {
 	e, err := g.entry(a.Stream)
 	if err != nil {
 		return nil, err
 	}
 	got, err := e.admit(a, time.Now())
+	if err != nil {
+		if !a.StandIn { // which asks each second
+			g.Log.Warn("publisher refused", "stream", a.Stream, "remote", a.Remote, "protocol", a.Protocol, "err", err)
+		}
+		return nil, err
+	}
+	g.say(got)
+	return got.p, nil
+}
+
+// say logs what became of a publisher that was let in.
+func (g *Gate) say(got admission) {
+	a, before := got.p.applicant, got.before
 	log := g.Log.With("stream", a.Stream, "remote", a.Remote, "protocol", a.Protocol)
-	switch before := got.before; {
-	case err != nil && a.StandIn: // it asks each second
-		return nil, err
-	case err != nil:
-		log.Warn("publisher refused", "err", err)
-		return nil, err
+	if lost := got.displaced; lost != nil {
+		lost.entry.sayFailed(lost, ErrFenced)
+	}
+	switch {
+	case got.waits:
+		log.Info("publisher waits for its first key frame to take the stream over", "software", a.Software, "before", before.applicant.Remote)
 	case before != nil && !before.applicant.StandIn:
 		log.Info("publisher takes the stream over", "software", a.Software, "before", before.applicant.Remote)
 	case got.held:
@@ -191,7 +201,6 @@ func (g *Gate) Admit(a Applicant) (*Publication, error) {
 	if got.damped {
 		log.Warn("publishers take the stream from each other, this one is kept", "keep", dampKeep)
 	}
-	return got.p, nil
 }
 
 // entry finds a stream's entry.
@@ -218,6 +227,7 @@ type entry struct {
 	mu        sync.Mutex
 	options   Options
 	current   *Publication
+	waiting   *Publication // takes the stream over from current; nil where current is
 	session   *session
 	counters  Counters
 	takeovers []time.Time // those that count, within dampWindow
@@ -241,28 +251,45 @@ type session struct {
 
 // admission is what an applicant got.
 type admission struct {
-	p      *Publication
-	before *Publication // whose place it takes; nil: nobody's
-	held   bool         // it continues a session whose publisher was gone
-	damped bool         // it is kept for dampKeep
+	p         *Publication
+	before    *Publication // whose place it takes, or waits for; nil: nobody's
+	displaced *Publication // that waited for the same; nil: none
+	waits     bool         // it has not taken it yet
+	held      bool         // it continues a session whose publisher was gone
+	damped    bool         // it is kept for dampKeep
 }
 
 // admit decides on an applicant.
 func (e *entry) admit(a Applicant, now time.Time) (got admission, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if got.damped, err = e.judgeLocked(a, now); err != nil {
+	if err := e.refusalLocked(a, now); err != nil {
 		return got, err
 	}
-	var tracks []*media.Track // those of the publisher before, until this one has announced its own
-	if e.session != nil {
-		tracks = e.session.tracks
+	p := newPublication(e, a, e.gate.Hub.Stream(e.name).Candidate(), now)
+	displaced := e.waiting
+	if displaced != nil {
+		e.failLocked(displaced, ErrFenced)
 	}
-	out, err := e.gate.Hub.Publish(e.name, tracks)
-	if err != nil {
+	if e.isRelayingLocked(now) {
+		e.waitLocked(p)
+		return admission{p: p, before: e.current, displaced: displaced, waits: true}, nil
+	}
+	got, err = e.takeLocked(p, now)
+	got.displaced = displaced
+	return got, err
+}
+
+// takeLocked gives p the stream, and ends who has it.
+func (e *entry) takeLocked(p *Publication, now time.Time) (got admission, err error) {
+	s, tracks := e.session, p.claim.tracks
+	if tracks == nil && s != nil { // those of the publisher before, until this one has announced its own
+		tracks = s.tracks
+	}
+	if err := p.out.Take(tracks); err != nil {
 		return got, err
 	}
-	s := e.session
+	got.p, got.before = p, e.current
 	switch {
 	case s == nil:
 		s = &session{id: newSessionID(), since: now}
@@ -273,42 +300,20 @@ func (e *entry) admit(a Applicant, now time.Time) (got admission, err error) {
 		s.hold.Stop()
 		s.hold, got.held = nil, true
 	}
-	s.video, s.audio = meter{}, meter{}
-	e.options.Timeline.MeasureDelay(0)
-	got.before = e.current
-	got.p = newPublication(e, a, out, now)
-	e.current = got.p
+	s.tracks, s.video, s.audio = tracks, meter{}, meter{}
+	e.options.Timeline.MeasureDelay(p.claim.delay)
 	if got.before != nil {
+		got.damped = e.countLocked(got.before, now)
 		got.before.leaveLocked(ErrFenced)
 	}
+	p.claim.settle()
+	e.current, e.waiting = p, nil
 	return got, nil
-}
-
-// judgeLocked says whether an applicant may have the stream now, and counts takeovers; damped says that it is one too many,
-// and the last one for a while.
-func (e *entry) judgeLocked(a Applicant, now time.Time) (damped bool, err error) {
-	held := e.current
-	if err := e.refusalLocked(a, now); err != nil || held == nil || held.applicant.StandIn {
-		return false, err
-	}
-	e.counters.Takeovers++
-	if now.Sub(held.lastMedia) > dampActive {
-		return false, nil
-	}
-	for len(e.takeovers) > 0 && now.Sub(e.takeovers[0]) > dampWindow {
-		e.takeovers = e.takeovers[1:]
-	}
-	e.takeovers = append(e.takeovers, now)
-	if len(e.takeovers) < dampCount {
-		return false, nil
-	}
-	e.takeovers, e.keepUntil = nil, now.Add(dampKeep)
-	return true, nil
 }
 
 // refusalLocked is why an applicant may not have the stream now.
 func (e *entry) refusalLocked(a Applicant, now time.Time) error {
-	held := e.current
+	held := cmp.Or(e.waiting, e.current)
 	switch {
 	case e.closed != nil:
 		return e.closed
@@ -326,43 +331,67 @@ func (e *entry) refusalLocked(a Applicant, now time.Time) error {
 
 // leave is the end of a publication: clean says that the encoder ended the stream itself, reason that it was made to.
 func (e *entry) leave(p *Publication, clean bool, reason error) {
-	left, held := e.withdraw(p, clean, reason, time.Now())
+	gone := e.withdraw(p, clean, reason, time.Now())
 	log := e.gate.Log.With("stream", e.name, "remote", p.applicant.Remote)
 	if reason != nil {
 		log = log.With("err", reason)
 	}
 	switch {
-	case !left: // fenced before
-	case held > 0:
-		log.Warn("publisher is gone, session held", "clean", clean, "hold", held)
+	case gone.waited:
+		e.sayFailed(p, reason)
+	case !gone.left: // fenced before
+	case gone.next.p != nil:
+		log.Info("publisher is gone, the one that waited goes on", "clean", clean)
+		e.gate.say(gone.next)
+	case gone.held > 0:
+		log.Warn("publisher is gone, session held", "clean", clean, "hold", gone.held)
 	default:
 		log.Info("publisher is gone, session ended", "clean", clean)
 	}
 }
 
-// withdraw takes the stream from p, if p has it, and ends or holds the session; held is for how long.
-func (e *entry) withdraw(p *Publication, clean bool, reason error, now time.Time) (left bool, held time.Duration) {
+// departure is what became of the stream when a publisher left.
+type departure struct {
+	waited bool          // it waited to take the stream over
+	left   bool          // it had the stream
+	next   admission     // who waited, and has it now
+	held   time.Duration // for how long the session is held; 0: it is over
+}
+
+// withdraw takes the stream from p, if p has it or waits for it, and hands it on, or ends or holds the session.
+func (e *entry) withdraw(p *Publication, clean bool, reason error, now time.Time) (gone departure) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.current != p {
-		return false, 0
+	if e.waiting == p {
+		e.failLocked(p, reason)
+		return departure{waited: true}
 	}
+	if e.current != p {
+		return departure{}
+	}
+	gone.left = true
 	e.current = nil
 	if !p.applicant.StandIn {
 		e.realLeft = now
 	}
 	p.leaveLocked(reason)
+	if w := e.waiting; w != nil {
+		if gone.next = e.succeedLocked(w, now); gone.next.p != nil {
+			return gone
+		}
+	}
 	hold := e.options.Hold
 	if hold <= 0 || clean && e.options.OnEnd == EndSession {
 		p.out.End()
 		e.forgetLocked()
-		return true, 0
+		return gone
 	}
 	p.out.Leave()
 	s := e.session
 	s.holdUntil = now.Add(hold)
 	s.hold = time.AfterFunc(hold, func() { e.expire(s) })
-	return true, hold
+	gone.held = hold
+	return gone
 }
 
 // expire ends a session whose hold time is over. It may come late: when a publisher was back already, or is gone again.
@@ -390,6 +419,9 @@ func (e *entry) close(reason error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closed = reason
+	if p := e.waiting; p != nil {
+		e.failLocked(p, reason)
+	}
 	if p := e.current; p != nil {
 		e.current = nil
 		p.leaveLocked(reason)

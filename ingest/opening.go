@@ -28,6 +28,8 @@ type opening struct {
 	video, audio bool // announced
 	frames       []heldFrame
 	bytes        int
+	past         time.Time // sound that came up to then does not begin the line: another publisher was relayed
+	soundAlone   bool      // no picture is waited for
 }
 
 // heldFrame waits for the line to begin.
@@ -56,22 +58,51 @@ func (o *opening) hold(f *media.Frame, arrival time.Time) bool {
 
 // start gives the frame at which the line begins; nil while it is too early to say.
 func (o *opening) start() *heldFrame {
-	full := len(o.frames) >= mostHeld || o.bytes >= mostHeldBytes
 	if video := o.first(media.Codec.IsVideo); video >= 0 {
-		if !o.audio || full || o.first(media.Codec.IsAudio) >= 0 || o.waited(video) > waitForAudio {
+		if !o.audio || o.isFull() || o.first(media.Codec.IsAudio) >= 0 || o.waited(video) > waitForAudio {
 			return &o.frames[video]
 		}
 		return nil
 	}
-	patience := waitForVideo
-	if o.video {
-		patience = waitForKey
-	}
-	if full || o.waited(0) > patience {
-		return &o.frames[0]
+	first := slices.IndexFunc(o.frames, func(h heldFrame) bool { return h.arrival.After(o.past) })
+	if first >= 0 && (o.soundAlone || o.isFull() || o.waited(first) > o.patience()) {
+		return &o.frames[first]
 	}
 	return nil
 }
+
+// isReady says whether a stream can be taken over with what is held, while another publisher is relayed: by a key frame, or by sound that is
+// taken for all there is.
+func (o *opening) isReady() bool {
+	return o.first(media.Codec.IsVideo) >= 0 || !o.video && len(o.frames) > 0 && o.waited(0) > waitForVideo
+}
+
+// skipSound leaves the newest of sound that no picture came beside: the other publisher was relayed for as long as it waited.
+func (o *opening) skipSound() (skipped int) {
+	if o.first(media.Codec.IsVideo) >= 0 {
+		return 0
+	}
+	skipped = len(o.frames) - 1
+	o.frames, o.soundAlone = o.frames[skipped:], true
+	return skipped
+}
+
+// dropOldest forgets the oldest frame.
+func (o *opening) dropOldest() {
+	o.bytes -= len(o.frames[0].frame.Data)
+	o.frames = o.frames[1:]
+}
+
+// patience is how long sound waits for a picture.
+func (o *opening) patience() time.Duration {
+	if o.video {
+		return waitForKey
+	}
+	return waitForVideo
+}
+
+// isFull says whether no more should be held.
+func (o *opening) isFull() bool { return len(o.frames) >= mostHeld || o.bytes >= mostHeldBytes }
 
 // first finds the first frame of a kind; -1 where there is none.
 func (o *opening) first(kind func(media.Codec) bool) int {

@@ -48,6 +48,7 @@ type Publication struct {
 
 	// guarded by entry.mu
 	lastMedia time.Time
+	claim     claim
 	opening   opening
 	aligned   bool       // the line has begun
 	soundOnly bool       // it began without video, and no video key frame has come since
@@ -75,6 +76,13 @@ func newPublication(e *entry, a Applicant, out *relay.Publisher, now time.Time) 
 // [Publication.Close].
 func (p *Publication) Done() <-chan struct{} { return p.done }
 
+// Waits says that it is to take the stream over, and has not yet: the publisher before is relayed.
+func (p *Publication) Waits() bool {
+	p.entry.mu.Lock()
+	defer p.entry.mu.Unlock()
+	return p.entry.waiting == p
+}
+
 // KeyWanted receives when somebody needs a key frame; see [relay.Publisher.KeyWanted].
 func (p *Publication) KeyWanted() <-chan struct{} { return p.out.KeyWanted() }
 
@@ -98,6 +106,7 @@ func (p *Publication) Close(clean bool) {
 
 // leaveLocked tells the publisher's goroutine that the stream is not its own any more.
 func (p *Publication) leaveLocked(reason error) {
+	p.claim.settle()
 	p.opening = opening{}
 	p.reason = reason
 	close(p.done)
@@ -109,30 +118,48 @@ func (p *Publication) SetTracks(tracks []*media.Track) {
 	e := p.entry
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.current != p {
+	tracks = slices.Clone(tracks)
+	switch p {
+	case e.waiting:
+		p.claim.tracks = tracks
+	case e.current:
+		e.session.tracks = tracks
+		p.out.SetTracks(tracks)
+	default:
 		return
 	}
-	e.session.tracks = slices.Clone(tracks)
 	p.opening.announce(tracks)
-	p.out.SetTracks(e.session.tracks)
 }
 
 // WriteFrame relays f, whose times are the publisher's own; it owns f from now on. It returns [ErrFenced] and its like once
 // the stream is lost; what is dropped otherwise is counted and is no error.
 func (p *Publication) WriteFrame(f *media.Frame) error {
 	said, err := p.write(f, time.Now())
-	if said.count > 0 {
+	if said.taken.p != nil {
+		p.entry.gate.say(said.taken)
+	}
+	if said.jumps.count > 0 {
 		p.entry.gate.Log.Warn("publisher's time jumped, the stream goes on", "stream", p.entry.name, "remote", p.applicant.Remote,
-			"jumps", said.count, "track", said.codec.String(), "publisher_time", said.own.String(), "pts", said.pts.String())
+			"jumps", said.jumps.count, "track", said.jumps.codec.String(), "publisher_time", said.jumps.own.String(), "pts", said.jumps.pts.String())
 	}
 	return err
 }
 
-// write is WriteFrame without the log: it gives the jumps to be said.
-func (p *Publication) write(f *media.Frame, now time.Time) (said jumps, err error) {
+// news is what a frame brought that is to be logged.
+type news struct {
+	taken admission // it took the stream over, where there is a publication
+	jumps jumps
+}
+
+// write is WriteFrame without the log: it gives what is to be said.
+func (p *Publication) write(f *media.Frame, now time.Time) (said news, err error) {
 	e := p.entry
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.waiting == p {
+		said.taken, err = p.awaitLocked(f, now)
+		return said, err
+	}
 	if e.current != p {
 		e.counters.Dropped[DropFenced]++
 		return said, p.reason
@@ -147,7 +174,7 @@ func (p *Publication) write(f *media.Frame, now time.Time) (said jumps, err erro
 		err = p.alignLocked(f, now)
 	}
 	if p.jumps.count > 0 && now.Sub(p.jumpsSaid) >= sayJumpsEach {
-		said, p.jumps, p.jumpsSaid = p.jumps, jumps{}, now
+		said.jumps, p.jumps, p.jumpsSaid = p.jumps, jumps{}, now
 	}
 	return said, err
 }
@@ -157,7 +184,10 @@ func (p *Publication) TellDelay(d time.Duration) {
 	e := p.entry
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.current == p {
+	switch p {
+	case e.waiting:
+		p.claim.delay = d
+	case e.current:
 		e.options.Timeline.MeasureDelay(d)
 	}
 }
@@ -171,16 +201,24 @@ func (p *Publication) Drop(why Drop) {
 
 // alignLocked holds frames until the line can begin, then lets them all go, in decode order.
 func (p *Publication) alignLocked(f *media.Frame, now time.Time) error {
-	e := p.entry
 	if !p.opening.hold(f, now) {
-		e.counters.Dropped[DropBeforeKey]++
+		p.entry.counters.Dropped[DropBeforeKey]++
 		return nil
 	}
+	return p.beginLocked()
+}
+
+// beginLocked begins the line, if that can be, with the frames that were held.
+func (p *Publication) beginLocked() error {
 	first := p.opening.start()
 	if first == nil {
 		return nil
 	}
+	e := p.entry
 	line := &e.session.line
+	for i := range p.notices { // of pictures that are not shown
+		p.notices[i].own = max(p.notices[i].own, first.frame.PTS)
+	}
 	line.align(first.frame, first.arrival)
 	p.aligned, p.soundOnly = true, first.frame.Track.Codec.IsAudio()
 	var follow []heldFrame

@@ -16,6 +16,8 @@ type Counters struct {
 	Takeovers   uint64
 	TimeJumps   uint64 // times were re-based
 	Sessions    uint64
+
+	FailedTakeovers uint64 // publishers that waited to take the stream over, and never did
 }
 
 // Drops gives what was dropped by the reason's label.

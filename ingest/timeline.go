@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/simulcart/simulcart/media"
@@ -103,9 +105,12 @@ func (t *timeline) ahead(dts media.Time, arrival time.Time) media.Time {
 	return dts - media.Time(arrival.Sub(t.zero))
 }
 
-// follows says whether a held frame comes after what was given out before the line began.
+// follows says whether a held frame comes after what was given out before the line began: of its track, or of all where that is new.
 func (t *timeline) follows(f *media.Frame) bool {
 	last, known := t.last[f.Track.ID]
+	if !known && len(t.last) > 0 {
+		last, known = slices.Max(slices.Collect(maps.Values(t.last))), true
+	}
 	return !known || f.DTS+t.lane(f.Track.ID).offset > last
 }
 
