@@ -43,7 +43,7 @@ func (p *Packets) add(other Packets) {
 	p.Repaired += other.Repaired
 }
 
-// Plus takes the counts of others in; what is measured is that of the one who is there.
+// Plus takes the counts of others in; what is measured is that of the one who has the stream, since one who waits for it measures nothing.
 func (r Reception) Plus(other Reception) Reception {
 	r.Opening += other.Opening
 	r.Connected += other.Connected
@@ -51,7 +51,7 @@ func (r Reception) Plus(other Reception) Reception {
 	r.Failed += other.Failed
 	r.KeyFrames += other.KeyFrames
 	r.add(other.Packets)
-	if other.Connected > 0 {
+	if other.Trip != 0 || other.Delay != 0 || other.Jitter != 0 || other.Apart != 0 {
 		r.Trip, r.Delay, r.Jitter, r.Apart = other.Trip, other.Delay, other.Jitter, other.Apart
 	}
 	return r

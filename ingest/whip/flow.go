@@ -39,25 +39,31 @@ func (p *session) look(now time.Time) error {
 		p.counts.AskKey()
 		p.ask(l.keyRequest())
 	}
-	if apart, ok := p.clock.apart(); ok {
+	if apart, ok := p.clock.apart(); ok && !p.pub.Waits() {
 		p.counts.Apart(apart.Duration())
 	}
 	return nil
 }
 
-// measure tells how pictures come, and once in a while how long they take, which a change as of what the publisher saw has to wait.
+// measure tells how pictures come, and once in a while how long they take, which a change as of what the publisher saw has to wait. While another
+// publisher is relayed, only the gate is told.
 func (p *session) measure(l *lane, now time.Time) {
 	trip, known := p.way.trip()
 	if !known {
 		trip = l.window.Trip()
 	}
-	p.counts.Measure(l.jitter, trip)
+	waits := p.pub.Waits()
+	if !waits {
+		p.counts.Measure(l.jitter, trip)
+	}
 	if now.Sub(p.told) < tellEach {
 		return
 	}
 	p.told = now
 	if delay, ok := p.way.delay(trip); ok {
-		p.counts.Delay(delay)
+		if !waits {
+			p.counts.Delay(delay)
+		}
 		p.pub.TellDelay(delay)
 	}
 }
