@@ -147,7 +147,7 @@ func ingestOf(g *ingest.Status) IngestCounters {
 	n := &g.Counters
 	return IngestCounters{
 		Bytes: n.Bytes, Frames: map[string]uint64{"video": n.VideoFrames, "audio": n.AudioFrames}, Dropped: n.Drops(),
-		Takeovers: n.Takeovers, TimeJumps: n.TimeJumps, Sessions: n.Sessions, AVSkew: g.Skew.Duration().Seconds(),
+		Takeovers: n.Takeovers, Failed: n.FailedTakeovers, TimeJumps: n.TimeJumps, Sessions: n.Sessions, AVSkew: g.Skew.Duration().Seconds(),
 	}
 }
 

@@ -76,6 +76,7 @@ type IngestCounters struct {
 	Frames    map[string]uint64 `json:"frames" doc:"media frames accepted, by kind: video, audio"`
 	Dropped   map[string]uint64 `json:"dropped" doc:"frames and messages not relayed, by reason"`
 	Takeovers uint64            `json:"takeovers"`
+	Failed    uint64            `json:"failed_takeovers" doc:"encoders that were let in to take the stream over, and never did: no key frame, or gone before it"`
 	TimeJumps uint64            `json:"time_jumps"`
 	Sessions  uint64            `json:"sessions"`
 	AVSkew    float64           `json:"av_skew_seconds" doc:"newest sound minus newest picture, in media time"`

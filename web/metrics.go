@@ -29,6 +29,7 @@ var (
 	ingestFrames = streamMetric("ingest_frames_total", "Media frames accepted from encoders.", "kind")
 	dropped      = streamMetric("ingest_dropped_total", "Frames and messages from encoders that were not relayed.", "reason")
 	takeovers    = streamMetric("ingest_takeovers_total", "Times that an encoder took the stream from another one.")
+	untaken      = streamMetric("ingest_failed_takeovers_total", "Encoders that were let in to take the stream over, and never did: no key frame, or gone before it.")
 	timeJumps    = streamMetric("ingest_time_jumps_total", "Times that the encoder's clock jumped and the stream's time was re-based.")
 	sessions     = streamMetric("ingest_sessions_total", "Sessions begun; an encoder that comes back within the hold window begins none.")
 	bitrate      = streamMetric("ingest_media_bytes_per_second", "Bitrate over the last seconds, in bytes; absent without such a track.", "kind")
@@ -123,7 +124,7 @@ type collector struct{ source Source }
 // Describe names every metric that Collect may send.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		refused, limitHits, streamState, ingestBytes, ingestFrames, dropped, takeovers, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
+		refused, limitHits, streamState, ingestBytes, ingestFrames, dropped, takeovers, untaken, timeJumps, sessions, bitrate, frameRate, keyInterval, skew,
 		overlayCards, overlayWaiting, overlayChanges, overlayStates, overlayRepeats, overlayLate, overlayUndone, overlayBytes,
 		feedReaders, feedBytes, feedFrames, feedSkipped, feedLag, feedRefused,
 		hlsSegments, hlsParts, hlsSegmentSeconds, hlsPartSeconds, hlsTarget, hlsPartTarget, hlsAge, hlsWindow, hlsMemory, hlsDisk, hlsHeld, hlsRequests,
@@ -181,6 +182,7 @@ func (m series) stream(s *control.StreamStatus) {
 	m.counts(ingestFrames, kinds, s.Ingest.Frames)
 	m.counts(dropped, nil, s.Ingest.Dropped)
 	m.count(takeovers, s.Ingest.Takeovers)
+	m.count(untaken, s.Ingest.Failed)
 	m.count(timeJumps, s.Ingest.TimeJumps)
 	m.count(sessions, s.Ingest.Sessions)
 	if s.Session != nil {

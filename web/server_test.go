@@ -61,7 +61,7 @@ func maria() control.StreamStatus {
 		},
 		Ingest: control.IngestCounters{
 			Bytes: 1000, Frames: map[string]uint64{"video": 30, "audio": 47}, Dropped: map[string]uint64{"track": 2},
-			Takeovers: 1, TimeJumps: 2, Sessions: 3, AVSkew: -0.25,
+			Takeovers: 1, Failed: 4, TimeJumps: 2, Sessions: 3, AVSkew: -0.25,
 		},
 		Overlays: control.OverlayStatus{
 			Seq: 12, Cards: 2, Waiting: 3, Changes: 15, States: 12, Repeats: 40, Late: 1, Refused: 2, Bytes: 5000,
