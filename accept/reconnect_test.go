@@ -4,6 +4,7 @@ package accept_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -77,11 +78,12 @@ func checkGap(t *testing.T, name string, tags []mediatest.Tag, before int, passe
 	}
 }
 
-// TestTakeover lets a second encoder publish with the same key while the first one's connection is still open: it has the stream at once,
-// the first one's late frames go nowhere, and the destination stays.
+// TestTakeover lets a second encoder publish with the same key while the first one's connection is still open, and a third one, whose first
+// key frame comes after seconds: each is accepted at once, and has the stream from its key frame on. The pictures go on meanwhile, late
+// frames of the one before go nowhere, and the destination stays.
 func TestTakeover(t *testing.T) {
 	realPeers(t)
-	tags := mediatest.Published(t, mediatest.Media(t, mediatest.Clip{Seconds: 30}))
+	tags := mediatest.Published(t, mediatest.Media(t, mediatest.Clip{Seconds: 30, KeyInterval: 4}))
 	r := mediatest.NewReceiver(t)
 	s := stream{id: "maria", destinations: []destination{{name: "raw", url: "rtmp://" + r.Addr + "/live", key: "maria"}}}
 	g := serve(t, s)
@@ -90,11 +92,18 @@ func TestTakeover(t *testing.T) {
 	defer stopOld()
 	g.awaitLive(t, s)
 	time.Sleep(time.Second)
-	for range 2 { // a third within 30 s would be damped
-		next, took := mediatest.Publisher(t, g.rtmp, s.key())
+	for i, next := range []struct {
+		name string
+		tags []mediatest.Tag
+		span time.Duration // up to its key frame, and a while
+	}{{"takeover_picture_gap", tags, 1500 * time.Millisecond}, {"takeover_picture_gap_late_key_frame", withoutFirstKey(tags), 5500 * time.Millisecond}} {
+		began := time.Now()
+		c, took := mediatest.Publisher(t, g.rtmp, s.key())
 		timeFigure(t, "takeover", took, takeoverGoal)
-		defer feed(t, next, tags)()
-		time.Sleep(1500 * time.Millisecond)
+		defer feed(t, c, next.tags)()
+		mediatest.Within(t, patience, "the takeover", func() bool { return g.status(t, s).Ingest.Takeovers == i+1 })
+		time.Sleep(time.Until(began.Add(next.span)))
+		timeFigure(t, next.name, pictureGap(r.Sessions("maria")[0], began), resumeGoal)
 	}
 	if got := g.status(t, s); got.State != "live" || got.Ingest.Takeovers != 2 {
 		t.Errorf("got state %s and %d takeovers, want live and 2", got.State, got.Ingest.Takeovers)
@@ -106,4 +115,23 @@ func TestTakeover(t *testing.T) {
 	if err := mediatest.Rising(sessions[0].Tags()); err != nil {
 		t.Error(err)
 	}
+}
+
+// withoutFirstKey leaves the first key frame out, so that nothing can be decoded before the second.
+func withoutFirstKey(tags []mediatest.Tag) []mediatest.Tag {
+	first := slices.IndexFunc(tags, func(g mediatest.Tag) bool { return g.Coded() && g.Key() })
+	return slices.Delete(slices.Clone(tags), first, first+1)
+}
+
+// pictureGap gives the longest time that a destination was without pictures since then.
+func pictureGap(s *mediatest.Session, since time.Time) time.Duration {
+	gap, last := time.Duration(0), since
+	tags, arrived := s.Tags(), s.Arrivals()
+	for i, g := range tags[:min(len(tags), len(arrived))] {
+		if g.Type != mediatest.VideoTag || !g.Coded() || arrived[i].Before(since) {
+			continue
+		}
+		gap, last = max(gap, arrived[i].Sub(last)), arrived[i]
+	}
+	return max(gap, time.Since(last))
 }
