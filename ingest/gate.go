@@ -280,37 +280,6 @@ func (e *entry) admit(a Applicant, now time.Time) (got admission, err error) {
 	return got, err
 }
 
-// takeLocked gives p the stream, and ends who has it.
-func (e *entry) takeLocked(p *Publication, now time.Time) (got admission, err error) {
-	s, tracks := e.session, p.claim.tracks
-	if tracks == nil && s != nil { // those of the publisher before, until this one has announced its own
-		tracks = s.tracks
-	}
-	if err := p.out.Take(tracks); err != nil {
-		return got, err
-	}
-	got.p, got.before = p, e.current
-	switch {
-	case s == nil:
-		s = &session{id: newSessionID(), since: now}
-		e.session = s
-		e.options.Timeline.Begin(s.id)
-		e.counters.Sessions++
-	case s.hold != nil:
-		s.hold.Stop()
-		s.hold, got.held = nil, true
-	}
-	s.tracks, s.video, s.audio = tracks, meter{}, meter{}
-	e.options.Timeline.MeasureDelay(p.claim.delay)
-	if got.before != nil {
-		got.damped = e.countLocked(got.before, now)
-		got.before.leaveLocked(ErrFenced)
-	}
-	p.claim.settle()
-	e.current, e.waiting = p, nil
-	return got, nil
-}
-
 // refusalLocked is why an applicant may not have the stream now.
 func (e *entry) refusalLocked(a Applicant, now time.Time) error {
 	held := cmp.Or(e.waiting, e.current)

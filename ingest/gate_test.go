@@ -417,7 +417,11 @@ func TestConcurrentPublishers(t *testing.T) {
 				}
 				p.SetTracks([]*media.Track{video})
 				for j := range int64(10) {
-					if p.WriteFrame(sent{kind: "K", dts: 40 * j}.frame()) != nil {
+					kind := "K"
+					if j < i%3 { // so that some wait
+						kind = "v"
+					}
+					if p.WriteFrame(sent{kind: kind, dts: 40 * j}.frame()) != nil {
 						break
 					}
 				}

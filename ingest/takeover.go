@@ -130,6 +130,37 @@ func (p *Publication) awaitLocked(f *media.Frame, now time.Time) (got admission,
 	return got, p.beginLocked()
 }
 
+// takeLocked gives p the stream, and ends who has it.
+func (e *entry) takeLocked(p *Publication, now time.Time) (got admission, err error) {
+	s, tracks := e.session, p.claim.tracks
+	if tracks == nil && s != nil { // those of the publisher before, until this one has announced its own
+		tracks = s.tracks
+	}
+	if err := p.out.Take(tracks); err != nil {
+		return got, err
+	}
+	got.p, got.before = p, e.current
+	switch {
+	case s == nil:
+		s = &session{id: newSessionID(), since: now}
+		e.session = s
+		e.options.Timeline.Begin(s.id)
+		e.counters.Sessions++
+	case s.hold != nil:
+		s.hold.Stop()
+		s.hold, got.held = nil, true
+	}
+	s.tracks, s.video, s.audio = tracks, meter{}, meter{}
+	e.options.Timeline.MeasureDelay(p.claim.delay)
+	if got.before != nil {
+		got.damped = e.countLocked(got.before, now)
+		got.before.leaveLocked(ErrFenced)
+	}
+	p.claim.settle()
+	e.current, e.waiting = p, nil
+	return got, nil
+}
+
 // countLocked counts that the stream was taken from a publisher; damped says that it is one too many, and the last one for a while.
 func (e *entry) countLocked(from *Publication, now time.Time) (damped bool) {
 	if from.applicant.StandIn {

@@ -132,8 +132,8 @@ func TestTakeoverBySoundAlone(t *testing.T) {
 				b.Errorf("from %v to %v", got[i], s)
 			}
 		}
-		if last.kind != "a" {
-			b.Errorf("the last is %v, want sound", last)
+		if last.kind != "a" || last.dts > 1001+at {
+			b.Errorf("the last is %v, want sound of at most %d ms: what waited is not relayed beside the pictures", last, 1001+at)
 		}
 	})
 }
@@ -180,6 +180,42 @@ func TestTakeoverWithoutKeyFrame(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A wait that ends late, when the publisher has the stream, changes nothing.
+func TestLateEndOfTheWait(t *testing.T) {
+	on(t, Options{}, func(b *bench) {
+		b.play(b.admit("one"), 0)
+		two := b.admit("two")
+		b.send(two, sent{kind: "K"})
+		two.entry.giveUp(two)
+		b.wantTold(two, nil)
+		b.publishing("two")
+		if n := b.status().Counters; n.Takeovers != 1 || n.FailedTakeovers != 0 {
+			b.Errorf("counters %+v", n)
+		}
+	})
+}
+
+// Of sound that waits for a picture the newest is kept.
+func TestWaitingSoundIsBounded(t *testing.T) {
+	on(t, Options{}, func(b *bench) {
+		one := b.admit("one")
+		b.play(one, 0)
+		two := b.admit("two")
+		two.SetTracks([]*media.Track{video, audio})
+		const more = 100
+		for i := range int64(mostHeld + more) {
+			b.send(two, sent{kind: "a", dts: i})
+		}
+		if n := len(two.opening.frames); n > mostHeld {
+			b.Errorf("%d frames are held, want at most %d", n, mostHeld)
+		}
+		if n := b.status().Counters.Dropped[DropBeforeKey]; n != more {
+			b.Errorf("%d were dropped, want %d", n, more)
+		}
+		b.wantTold(one, nil)
+	})
 }
 
 // One that leaves before its key frame leaves nothing behind, whichever way it leaves.
