@@ -75,6 +75,9 @@ func TestTakeoverAtTheKeyFrame(t *testing.T) {
 		one.Close(true)
 		b.wantRead(sent{kind: "K", dts: 4000}, sent{kind: "v", dts: 4040})
 		b.publishing("two")
+		if wall := b.hub.Stream("maria").Wall(4 * media.Time(time.Second)); !wall.Equal(time.Now()) {
+			b.Errorf("the key frame is at %v of the day, want now, %v", wall, time.Now())
+		}
 		st := b.status()
 		if st.Session != session || len(st.Tracks) != 1 || !st.Connected.Equal(began) {
 			b.Errorf("status %+v, want session %s of publisher two", st, session)
