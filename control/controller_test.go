@@ -229,9 +229,19 @@ func TestStatus(t *testing.T) {
 			len(g.Failures) != len(outputs.Causes()) || len(g.Skipped) != 2 {
 			t.Errorf("destination: %+v", g)
 		}
+		next, err := b.Gate.Admit(ingest.Applicant{Stream: "maria", Protocol: "whip", Remote: "192.0.2.2:6", Software: "Chromium"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, _ = b.Stream("maria")
+		want.Waiting = &Publisher{Protocol: "whip", Remote: "192.0.2.2:6", Software: "Chromium", Since: time.Now().Round(0)}
+		if diff := cmp.Diff(want, st.Session); diff != "" {
+			t.Errorf("session while another publisher waits: -want +got:\n%s", diff)
+		}
+		next.Close(true)
 		p.Close(false)
 		st, _ = b.Stream("maria")
-		if s := st.Session; st.State != "holding" || s.Publisher != nil || s.HoldUntil == nil || !s.HoldUntil.Equal(time.Now().Add(time.Minute)) {
+		if s := st.Session; st.State != "holding" || s.Waiting != nil || st.Ingest.Failed != 1 || s.Publisher != nil || s.HoldUntil == nil || !s.HoldUntil.Equal(time.Now().Add(time.Minute)) {
 			t.Errorf("held: %+v", st.Session)
 		}
 		if _, ok := b.Stream("nobody"); ok {

@@ -138,9 +138,15 @@ func sessionOf(g *ingest.Status, s *relay.Stream) *SessionStatus {
 		st.HoldUntil = &until
 		return st
 	}
-	p := g.Publisher
-	st.Publisher = &Publisher{Protocol: p.Protocol, Remote: p.Remote, Software: p.Software, Since: g.Connected.Round(0)}
+	st.Publisher = publisherOf(g.Publisher, g.Connected)
+	if !g.Waits.IsZero() {
+		st.Waiting = publisherOf(g.Waiting, g.Waits)
+	}
 	return st
+}
+
+func publisherOf(a ingest.Applicant, since time.Time) *Publisher {
+	return &Publisher{Protocol: a.Protocol, Remote: a.Remote, Software: a.Software, Since: since.Round(0)}
 }
 
 func ingestOf(g *ingest.Status) IngestCounters {

@@ -41,12 +41,13 @@ type SessionStatus struct {
 	ID         string     `json:"id" doc:"public id, new for each session, never the stream key"`
 	Since      time.Time  `json:"since"`
 	Publisher  *Publisher `json:"publisher,omitempty" doc:"absent while the session is held without an encoder"`
+	Waiting    *Publisher `json:"waiting,omitempty" doc:"takes the stream over with its first key frame; absent where none does"`
 	HoldUntil  *time.Time `json:"hold_until,omitempty" doc:"when the session ends if no encoder returns"`
 	MediaTime  float64    `json:"media_time_seconds" doc:"newest media time"`
 	TimeOrigin time.Time  `json:"time_origin" doc:"wall time of media time 0"`
 }
 
-// Publisher is the encoder that feeds a session now.
+// Publisher is an encoder at a session.
 type Publisher struct {
 	Protocol string    `json:"protocol" enum:"rtmp,rtmps,whip,card"`
 	Remote   string    `json:"remote" doc:"address and port"`

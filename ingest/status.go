@@ -59,6 +59,8 @@ type Status struct {
 	HoldUntil time.Time // zero unless holding
 	Publisher Applicant // zero unless one is connected
 	Connected time.Time // since when
+	Waiting   Applicant // zero unless one waits to take the stream over
+	Waits     time.Time // since when
 	Tracks    []*media.Track
 	Video     Rates
 	Audio     Rates
@@ -110,6 +112,9 @@ func (e *entry) statusLocked(now time.Time) Status {
 		st.State = Live
 	}
 	st.Publisher, st.Connected = p.applicant, p.since
+	if w := e.waiting; w != nil {
+		st.Waiting, st.Waits = w.applicant, w.since
+	}
 	return st
 }
 

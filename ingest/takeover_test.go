@@ -54,6 +54,9 @@ func TestTakeoverAtTheKeyFrame(t *testing.T) {
 		b.wantRead(want...)
 		b.publishing("one")
 		b.wantTold(one, nil)
+		if st := b.status(); st.Waiting != two.applicant || !st.Waits.Equal(began) {
+			b.Errorf("%+v waits since %v, want two", st.Waiting, st.Waits)
+		}
 		if st := b.status(); len(st.Tracks) != 0 || st.Counters.Takeovers != 0 || !st.Connected.Equal(began.Add(-time.Second)) {
 			b.Errorf("status %+v, want that of the old one", st)
 		}
@@ -79,7 +82,7 @@ func TestTakeoverAtTheKeyFrame(t *testing.T) {
 			b.Errorf("the key frame is at %v of the day, want now, %v", wall, time.Now())
 		}
 		st := b.status()
-		if st.Session != session || len(st.Tracks) != 1 || !st.Connected.Equal(began) {
+		if st.Session != session || len(st.Tracks) != 1 || st.Waiting != (Applicant{}) || !st.Connected.Equal(began) {
 			b.Errorf("status %+v, want session %s of publisher two", st, session)
 		}
 		n := st.Counters

@@ -92,6 +92,19 @@ func TestPageTellsOfHLS(t *testing.T) {
 	}
 }
 
+// An encoder that waits to take the stream over is told beside the one that is there.
+func TestPageTellsWhoWaits(t *testing.T) {
+	s := maria()
+	if got := about(factsOn(t, s), "Next encoder"); got != nil {
+		t.Errorf("got %q where nobody waits", got)
+	}
+	s.Session.Waiting = &control.Publisher{Protocol: "whip", Remote: "192.0.2.2:6", Software: "Chromium", Since: s.Session.Since}
+	got := about(factsOn(t, s), "Next encoder")
+	if len(got) != 1 || !strings.HasPrefix(got[0], "Next encoder | Chromium | whip from 192.0.2.2:6, for ") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // Who publishes and watches over WebRTC, and what is converted for it, as long as it is there.
 func TestPageTellsOfWebRTC(t *testing.T) {
 	s := maria()
