@@ -102,7 +102,9 @@ func (f *Follower) Next(ctx context.Context, dst []*media.Frame, maxBytes int) (
 			if fs = f.sift(fs); len(fs) == 0 {
 				continue
 			}
-			f.from, f.fed = f.now.stream, time.Now()
+			if f.from = f.now.stream; f.from != f.base {
+				f.fed = time.Now()
+			}
 			return fs, f.told(), nil
 		}
 		if err := f.wait(ctx); err != nil {
@@ -169,7 +171,7 @@ func (f *Follower) over() bool {
 func (f *Follower) Stream() *Stream { return f.from }
 
 // First is [Reader.First], in [Follower.Stream].
-func (f *Follower) First() uint64 { return f.reader().First() }
+func (f *Follower) First() uint64 { return f.now.First() }
 
 // Lacks gives the base's tracks that should come by a rendition, and did not for some time though the base has them; nil where all is well.
 func (f *Follower) Lacks() (lacking []*media.Track) {
