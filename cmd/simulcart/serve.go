@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -41,6 +42,9 @@ func (s *serveCommand) Run(ctx context.Context, stderr stderrWriter) error {
 	}
 	if len(c.Streams) == 0 {
 		log.Warn("no stream is configured: nobody can publish; see simulcart demo for a first try")
+	}
+	if !c.Debug {
+		runtime.MemProfileRate = 0 // nobody can ask for the profile, and each large frame pays for it
 	}
 	n, err := newNode(c, log)
 	if err != nil {
