@@ -15,6 +15,7 @@ import (
 const (
 	delayGoal    = 5 * time.Millisecond
 	movementGoal = 5 * time.Millisecond
+	soundGoal    = 50 * time.Millisecond // it waits for the next picture
 )
 
 // TestDelay measures how long frames take from the publisher's write to a destination's read, first among nine good
@@ -33,14 +34,19 @@ func TestDelay(t *testing.T) {
 		destination{name: "garbage", url: "rtmp://" + mediatest.Garbage(t) + "/live"},
 		destination{name: "silent", url: "rtmp://" + mediatest.Silent(t) + "/live"},
 	)
-	figure(t, "delay_p50", quantile(quiet, 0.5).Seconds()*1000, "ms")
-	timeFigure(t, "delay_p99", quantile(quiet, 0.99), delayGoal)
-	timeFigure(t, "delay_p99_moved_by_bad_neighbours", max(0, quantile(loud, 0.99)-quantile(quiet, 0.99)), movementGoal)
+	figure(t, "delay_p50", quantile(quiet.pictures, 0.5).Seconds()*1000, "ms")
+	timeFigure(t, "delay_p99", quantile(quiet.pictures, 0.99), delayGoal)
+	figure(t, "delay_sound_p50", quantile(quiet.sound, 0.5).Seconds()*1000, "ms, up to the next picture")
+	timeFigure(t, "delay_sound_p99", quantile(quiet.sound, 0.99), soundGoal)
+	timeFigure(t, "delay_p99_moved_by_bad_neighbours", max(0, quantile(loud.pictures, 0.99)-quantile(quiet.pictures, 0.99)), movementGoal)
 }
+
+// delayed is how long frames took.
+type delayed struct{ pictures, sound []time.Duration }
 
 // delays publishes tags to nine good destinations that collect nothing, with others beside them, and gives each frame's delay
 // at each of the nine. No frame may be missing.
-func delays(t *testing.T, tags []mediatest.Tag, others ...destination) []time.Duration {
+func delays(t *testing.T, tags []mediatest.Tag, others ...destination) delayed {
 	t.Helper()
 	const good = 9
 	r := mediatest.NewReceiver(t)
@@ -57,13 +63,13 @@ func delays(t *testing.T, tags []mediatest.Tag, others ...destination) []time.Du
 			want++
 		}
 	}
-	var all []time.Duration
+	var all delayed
 	for i := range good {
 		name := fmt.Sprintf("good%d", i)
 		mediatest.Within(t, patience, name+" to have all frames", func() bool {
 			return coded(r, name) >= want
 		})
-		all = append(all, delaysOf(t, r.Sessions(name)[0], tags, sent)...)
+		all.match(t, r.Sessions(name)[0], tags, sent)
 	}
 	c.Close()
 	g.drain(t)
@@ -94,12 +100,11 @@ func feedStamped(t *testing.T, c *mediatest.Client, tags []mediatest.Tag) []time
 	return sent
 }
 
-// delaysOf matches what a session got with what was sent, by payload and in order. The first second, in which destinations
+// match matches what a session got with what was sent, by payload and in order. The first second, in which destinations
 // connect, is left out.
-func delaysOf(t *testing.T, s *mediatest.Session, tags []mediatest.Tag, sent []time.Time) []time.Duration {
+func (d *delayed) match(t *testing.T, s *mediatest.Session, tags []mediatest.Tag, sent []time.Time) {
 	t.Helper()
 	got, arrived := s.Tags(), s.Arrivals()
-	var all []time.Duration
 	next := map[uint8]int{} // by type: where the search goes on
 	for i, g := range got {
 		if !g.Coded() {
@@ -113,9 +118,13 @@ func delaysOf(t *testing.T, s *mediatest.Session, tags []mediatest.Tag, sent []t
 			t.Fatalf("payload %d was never sent, or out of order", i)
 		}
 		next[g.Type] = j + 1
-		if tags[j].Time >= 1000 {
-			all = append(all, arrived[i].Sub(sent[j]))
+		took := arrived[i].Sub(sent[j])
+		switch {
+		case tags[j].Time < 1000:
+		case g.Type == mediatest.VideoTag:
+			d.pictures = append(d.pictures, took)
+		default:
+			d.sound = append(d.sound, took)
 		}
 	}
-	return all
 }

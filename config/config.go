@@ -113,7 +113,7 @@ type Destination struct {
 	Platform  Platform       //
 	URL       Secret         // rtmp or rtmps, at most 2048 characters; a Secret, since some platforms put the key into the path
 	Key       Secret         // the stream name that the platform gave, at most 512 characters; empty only where the URL's path has it
-	Coalesce  *time.Duration // collecting time before a write, 0 to 1 s
+	Coalesce  *time.Duration // collecting time before a write, 0 to 1 s; with 0 pictures go at once, and sound with the next one
 	ChunkSize *int           // bytes of an RTMP chunk that we send, 128 to 16777215
 	Enhanced  *bool          // Enhanced RTMP's FourCC form for all codecs (true) or the legacy form (false)
 	Overlays  *string        // how overlay states are carried: off, sei, amf or sei+amf; nil: as the platform's profile says

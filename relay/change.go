@@ -205,7 +205,7 @@ func (f *Follower) change(to *Stream) {
 	f.began = f.session.newest
 	f.base.mu.Unlock()
 	r := to.subscribe(f.output, f.maxLag, of, f.start)
-	r.Collect(f.now.collects())
+	r.gatherLike(f.now)
 	f.mu.Lock()
 	old := f.now
 	f.now = r

@@ -4,7 +4,8 @@
 //
 //  1. [Publisher.WriteFrame] appends a frame to the window of the session and drops from the other end what the bounds in
 //     time and bytes do not hold. It never waits for a reader.
-//  2. It wakes the readers that wait, one by one. A reader that is busy costs the publisher nothing.
+//  2. It wakes the readers that wait, one by one. A reader that is busy costs the publisher nothing. Readers may wait together for more than
+//     one frame: for the time that they collect ([Reader.Collect]), or for the next picture ([Reader.GatherSound]).
 //  3. [Reader.Next] hands over the frames behind the reader's position, as many as fit. A reader that is later than its
 //     bound, or whose position has left the window, jumps to a group start that is newer, and is told what it skipped.
 //  4. [Derived.At] gives what several outputs need of a frame, such as its bytes on the wire: made by the first that asks,

@@ -116,6 +116,9 @@ func (f *Follower) Next(ctx context.Context, dst []*media.Frame, maxBytes int) (
 // Collect is [Reader.Collect].
 func (f *Follower) Collect(every time.Duration) { f.reader().Collect(every) }
 
+// GatherSound is [Reader.GatherSound].
+func (f *Follower) GatherSound() { f.reader().GatherSound() }
+
 // told gives what was skipped, once.
 func (f *Follower) told() (skipped int) {
 	skipped, f.skipped = f.skipped, 0

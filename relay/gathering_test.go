@@ -121,6 +121,51 @@ func TestGatheringWakesTogether(t *testing.T) {
 	})
 }
 
+// TestSoundWaitsForPictures: sound goes with the picture that follows, by itself where there is none, and soon again where pictures stop.
+func TestSoundWaitsForPictures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h Hub
+		s := h.Stream("s")
+		p, begun := publish(t, s), time.Now()
+		r := s.Subscribe("out", 0)
+		r.GatherSound()
+		var seen []string
+		var all sync.WaitGroup
+		all.Go(func() {
+			defer r.Close()
+			for {
+				fs, _, err := r.Next(t.Context(), nil, 1<<20)
+				if err != nil {
+					return
+				}
+				seen = append(seen, fmt.Sprintf("%d:%s", time.Since(begun).Milliseconds(), scriptOf(fs)))
+			}
+		})
+		for _, step := range []struct {
+			at     int64 // ms
+			letter byte
+		}{
+			{0, 'A'}, {10, 'A'}, // no picture yet
+			{20, 'K'}, {30, 'a'}, {40, 'o'}, {60, 'v'}, {70, 'a'}, {90, 'a'}, {100, 'v'}, // with the next picture
+			{120, 'a'}, {140, 'a'}, {240, 'a'}, {301, 'a'}, {322, 'a'}, // pictures stop
+			{400, 'v'}, {410, 'a'}, // the session ends
+		} {
+			time.Sleep(time.Until(begun.Add(time.Duration(step.at) * time.Millisecond)))
+			if err := p.WriteFrame(letter(step.letter, media.Time(step.at)*media.Millisecond)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		time.Sleep(5 * time.Millisecond)
+		p.End()
+		all.Wait()
+		want := "[0:A 10:A 20:K 60:aov 100:aav 170:aa 290:a 301:a 322:a 400:v 415:a]"
+		if got := fmt.Sprint(seen); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
 // TestGatheringDoesNotHoldUp: what is late already goes at once.
 func TestGatheringDoesNotHoldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

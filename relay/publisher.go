@@ -50,9 +50,9 @@ func (p *Publisher) WriteFrame(f *media.Frame) error {
 		s.mu.Unlock()
 		return err
 	}
-	s.session.append(f)
+	s.session.append(f, now)
 	s.lastWrite = now
-	p.woken = s.gatheredLocked(s.waiters.take(p.woken), now)
+	p.woken = s.gatheredLocked(s.waiters.take(p.woken), f, now)
 	s.mu.Unlock()
 	wakeAll(p.woken)
 	return nil

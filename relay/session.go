@@ -12,6 +12,9 @@ type session struct {
 	facts
 	window
 	ended bool // nothing is written any more
+
+	picture  uint64    // sequence number behind the newest picture; 0 before the first
+	pictured time.Time // when that was written
 }
 
 // facts are what is known of a session beside its frames. The stream keeps them after its end.
@@ -32,12 +35,15 @@ func newSession(base uint64, maxAge media.Time, maxBytes int) *session {
 	}}
 }
 
-func (s *session) append(f *media.Frame) {
+func (s *session) append(f *media.Frame, now time.Time) {
 	if s.entries.len() == 0 && s.root == 0 {
 		s.origin = f.DTS
 	}
 	s.newest = f.DTS
 	s.window.append(f)
+	if f.Track.Codec.IsVideo() {
+		s.picture, s.pictured = s.entries.tail, now
+	}
 }
 
 func (f *facts) wallAt(t media.Time) time.Time {

@@ -35,6 +35,7 @@ func (p *Play) Run(ctx context.Context, s *relay.Stream) error {
 	}
 	sn := newSender(s.Follow(p.Output, 0, p.choose()), p.Conn, p.Request.StreamID, flv.Legacy)
 	sn.overlays = newCarrier(p.Overlays, p.View, p.Carried)
+	sn.reader.GatherSound()
 	defer sn.reader.Close()
 	nc := p.Conn.NetConn()
 	playing, cancel := context.WithCancelCause(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,6 +92,9 @@ func (c *client) play(ctx context.Context, r *wire.Request) (bool, error) {
 	}
 	sn := &sender{
 		stream: s, reader: s.Subscribe(feed.Output, 0), lanes: c.lanes, cname: "simulcart", view: feed.View, carried: feed.Carried,
+	}
+	if slices.ContainsFunc(c.lanes, func(l *lane) bool { return l.codec.IsVideo() }) {
+		sn.reader.GatherSound()
 	}
 	sn.link = c.link(sn.reader)
 	waiting, cancel := context.WithTimeout(ctx, firstFrames)
