@@ -51,16 +51,17 @@ type chunkStream struct {
 
 // chunkReader puts messages together from the chunks of one connection.
 type chunkReader struct {
-	r       *bufio.Reader
-	offset  int64 // bytes consumed
-	size    int   // the peer's chunk size
-	limits  Limits
-	held    int          // bytes of partial bodies
-	longest int          // bytes of the longest message that has come whole
-	ahead   *chunkStream // the one whose body has room for what is declared; nil: none
-	streams map[uint32]*chunkStream
-	clock   clock
-	scratch [11]byte // of headers
+	r          *bufio.Reader
+	offset     int64 // bytes consumed
+	size       int   // the peer's chunk size
+	limits     Limits
+	authorised bool         // the buffer may grow
+	held       int          // bytes of partial bodies
+	longest    int          // bytes of the longest message that has come whole
+	ahead      *chunkStream // the one whose body has room for what is declared; nil: none
+	streams    map[uint32]*chunkStream
+	clock      clock
+	scratch    [11]byte // of headers
 }
 
 // newChunkReader reads from r under the limits of a peer that is not authorised yet.
@@ -86,6 +87,9 @@ func (c *chunkReader) next() (Message, error) {
 		}
 		m := Message{Type: cs.typ, StreamID: cs.streamID, Timestamp: int64(cs.timestamp), Payload: cs.body}
 		c.longest = max(c.longest, cs.length)
+		if c.authorised && c.longest > c.r.Size() && c.r.Size() < readStep { // who only listens to us keeps the small one
+			c.r = bufio.NewReaderSize(c.r, readStep) // what the smaller one holds is read first
+		}
 		c.drop(cs)
 		if m.Type.isMedia() {
 			m.Timestamp = c.clock.unwrap(cs.timestamp)

@@ -1,7 +1,6 @@
 package rtmp
 
 import (
-	"bufio"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -57,11 +56,8 @@ func NewConn(nc net.Conn) *Conn {
 	return &Conn{nc: nc, source: src, reader: newChunkReader(src), sendSize: defaultChunkSize}
 }
 
-// Authorise lifts the limits to [Authorised], and reads in larger steps from now on. The reading goroutine calls it.
-func (c *Conn) Authorise() {
-	c.reader.limits = Authorised()
-	c.reader.r = bufio.NewReaderSize(c.reader.r, readStep) // what the smaller buffer holds is read first
-}
+// Authorise lifts the limits to [Authorised], and reads in larger steps once the peer sends what is worth it. The reading goroutine calls it.
+func (c *Conn) Authorise() { c.reader.limits, c.reader.authorised = Authorised(), true }
 
 // SetPatience lets reads end in [os.ErrDeadlineExceeded] when no byte has come for d; 0 leaves read deadlines to the caller. The
 // reading goroutine calls it.
