@@ -59,7 +59,7 @@ var modules = []struct{ prefix, may string }{
 	{"github.com/pion/", "internal/rtc ingest/* outputs/* wire/* internal/mediatest/* internal/bench/*"},
 	{"github.com/nats-io/", "control"},
 	{"golang.org/x/sync", "cmd/* ingest ingest/* outputs outputs/* control web sandbox transcode internal/mediatest"},
-	{"golang.org/x/sys", "cmd/* ingest ingest/* outputs outputs/* sandbox transcode internal/mediatest"},
+	{"golang.org/x/sys", "cmd/* ingest ingest/* outputs outputs/* sandbox transcode internal/mediatest internal/bench/*"},
 	{"golang.org/x/text", "overlay"},
 	{"golang.org/x/time", "ingest ingest/* outputs outputs/* control web"},
 	{"golang.org/x/crypto", "access control cmd/*"},

@@ -225,6 +225,13 @@ func goFloor(name string, collect time.Duration) candidate {
 	}}
 }
 
+// loopFloor is the floor in Go with one goroutine for all outputs.
+func loopFloor(name string) candidate {
+	return candidate{name: name, maker: floors, command: func(s site) ([]string, error) {
+		return []string{s.self, "floor", "-listen", s.addr, "-sink", s.sink, "-outputs", fmt.Sprint(s.shape.Outputs), "-loop"}, nil
+	}}
+}
+
 // pullFloor is the floor in Go of a protocol that readers pull.
 func pullFloor(name string, w way) candidate {
 	return candidate{name: name, maker: floors, way: w, command: func(s site) ([]string, error) {

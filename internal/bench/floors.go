@@ -36,6 +36,7 @@ func runFloor(ctx context.Context, args []string, stderr io.Writer) error {
 	f.StringVar(&o.Sink, "sink", "", "address of the outputs")
 	f.IntVar(&o.Outputs, "outputs", 1, "outputs of each publisher")
 	f.DurationVar(&o.Collect, "collect", 0, "time to collect before a write")
+	f.BoolVar(&o.Loop, "loop", false, "one goroutine writes to all outputs, each message at once")
 	f.StringVar(&o.ca, "ca", "", "file of certificates to trust: outputs are behind TLS")
 	f.StringVar(&o.pull, "pull", "", "address for readers over RTSP, in place of the outputs")
 	f.BoolVar(&o.byHLS, "hls", false, "the readers come over HLS")

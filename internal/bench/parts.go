@@ -45,6 +45,7 @@ const (
 	goCollected   = "Go floor, 100 ms"
 	goAtOnce      = "Go floor, at once"
 	goIngested    = "Go floor, ingest"
+	goLoop        = "Go floor, one loop"
 	cCollected    = "C floor, 100 ms"
 	cAtOnce       = "C floor, at once"
 	sealedPush    = "simulcart RTMPS push, 100 ms"
@@ -176,8 +177,10 @@ func isolation() part {
 func growth() part {
 	p := part{
 		name: "growth", title: "One stream to 10 to 1,000 outputs over RTMP",
-		candidates: []candidate{simulcartPlay(played), goFloor(goAtOnce, 0)},
-		goals:      []report.Goal{{Figure: report.Cost, Candidate: played, Against: goAtOnce}},
+		candidates: []candidate{simulcartPlay(played), goFloor(goAtOnce, 0), loopFloor(goLoop)},
+		goals: []report.Goal{
+			{Figure: report.Cost, Candidate: played, Against: goAtOnce}, {Figure: report.Cost, Candidate: goLoop, Against: goAtOnce},
+		},
 	}
 	for _, n := range []int{10, 100, 300, 1000} {
 		p.shapes = append(p.shapes, report.Shape{Streams: 1, Outputs: n, Kbits: light})

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package floor is what the kernel asks for, and no more: a program that reads publishers and passes on what they send, without
 // looking at it, without queues, bounds or states. It is what servers are measured against.
 //
@@ -26,6 +28,7 @@ type Floor struct {
 	Outputs int           // connections to it, for each publisher
 	Collect time.Duration // 0: each message is written at once
 	TLS     *tls.Config   // nil: plain connections
+	Loop    bool          // one goroutine writes to all plain connections; nothing is collected
 }
 
 // Run serves publishers until ctx ends.
@@ -58,6 +61,10 @@ func (f *Floor) serve(nc net.Conn) {
 	if err != nil {
 		return
 	}
+	if f.Loop {
+		f.serveLoop(s)
+		return
+	}
 	fan := &fan{collect: f.Collect, gathers: f.TLS != nil}
 	defer fan.close()
 	for i := range f.Outputs {
@@ -73,6 +80,28 @@ func (f *Floor) serve(nc net.Conn) {
 			return
 		}
 		fan.write(raw)
+	}
+}
+
+// serveLoop passes one publisher on by a loop.
+func (f *Floor) serveLoop(s *peer.Session) {
+	l := &loop{}
+	defer l.close()
+	for i := range f.Outputs {
+		nc, err := net.Dial("tcp", f.Sink)
+		if err != nil {
+			return
+		}
+		if _, err := publish(nil, nc, f.Sink, fmt.Sprintf("floor%d", i)); err != nil || l.add(nc) != nil {
+			return
+		}
+	}
+	for {
+		raw, err := s.Raw()
+		if err != nil {
+			return
+		}
+		l.write([][]byte{raw})
 	}
 }
 
