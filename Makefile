@@ -237,9 +237,8 @@ bench-full: deps-bench build $(BENCH) ## the same in all shapes; PART=name for s
 bench-doc: $(BENCH) ## writes what was measured into docs/benchmarks.md
 	$(BENCH) -json $(BENCH_RESULTS) -doc docs/benchmarks.md
 
-bench-micro: deps-test build ## benchmarks of packages, and the cost of opening connections beside nginx-rtmp's
+bench-micro: deps-test ## benchmarks of packages
 	go test -run '^$$' -bench . -benchmem ./media ./relay ./wire/... ./outputs/...
-	SIMULCART=$(BINARY) go test -run '^$$' -bench Fanout -benchtime 1x -timeout 15m ./accept
 
 vuln: $(VULN) ## known vulnerabilities (needs the database's site)
 	$(VULN) ./...
