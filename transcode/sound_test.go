@@ -148,6 +148,9 @@ func TestSoundKeepsItsPlace(t *testing.T) {
 			if fault := rising(sound); fault != "" {
 				t.Error(fault)
 			}
+			if first := slices.MinFunc(got.frames, func(a, b *media.Frame) int { return cmp.Compare(a.DTS, b.DTS) }).DTS; first < c.frames[0].DTS {
+				t.Errorf("the rendition begins at %v, before its session at %v: clocks that begin with it would stand still", first, c.frames[0].DTS)
+			}
 			offset, spread := compareSound(t, c.of(media.Codec.IsAudio), sound)
 			t.Logf("offset %v, spread %v, status %+v", offset, spread, g.Status("maria"))
 			if offset > 5*media.Millisecond || offset < -5*media.Millisecond || spread > 5*media.Millisecond {

@@ -100,11 +100,12 @@ func (s *stage) read(ctx context.Context, r *relay.Reader) error {
 
 // take hands a batch on.
 func (s *stage) take(r *relay.Reader, fs []*media.Frame) error {
-	tracks, wall := r.Tracks(), r.Wall(0)
+	tracks, wall, origin := r.Tracks(), r.Wall(0), r.Origin()
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wall = wall
+	s.merger.floor = max(s.merger.floor, origin) // an encoder of AAC begins with a frame of silence, which would lie before the session
 	if !slices.Equal(tracks, s.tracks) {
 		s.tracks = tracks
 		for _, t := range tracks {
