@@ -29,7 +29,9 @@ func TestWHEPJoins(t *testing.T) {
 	g.awaitMedia(t, s)
 	j := &joiner{T: t, gateway: g, at: "http://" + g.http + "/whep/maria"}
 	j.offer = peer.NewPlayer(t, true, peer.Options{}).Offer()
-	j.player(peer.Options{}).Delete() // what is made once is there
+	j.player(peer.Options{}).Delete()
+	time.Sleep(pick(t, time.Second, 15*time.Second)) // the window fills meanwhile, with what is made once for all viewers
+	j.player(peer.Options{}).Delete()
 	j.awaitNobody()
 	before, heap := g.holds(t), g.heap(t)
 	cpu := g.CPU()
