@@ -206,8 +206,8 @@ func (r *Runner) watch(ctx context.Context, cancel context.CancelCauseFunc, numb
 				return
 			}
 			r.journal.enter(r.Progress.now())
-			if now := r.Stream.Tracks(); !slices.Equal(now, tracks) {
-				tracks = now
+			if has := r.Stream.Tracks(); !slices.Equal(has, tracks) {
+				tracks = has
 				if err := r.ready(tracks); CauseOf(err) == CodecMismatch {
 					cancel(notReady{err})
 					return

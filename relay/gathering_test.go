@@ -12,12 +12,12 @@ import (
 	"github.com/simulcart/simulcart/media"
 )
 
-// gathered runs a reader that collects, and gives what it read and when, as "300ms: 3".
-func gathered(t *testing.T, all *sync.WaitGroup, s *Stream, every time.Duration) *[]string {
+// follow runs a reader until the end of the session, and gives what tell says of each batch and of when it came.
+func follow(t *testing.T, all *sync.WaitGroup, s *Stream, prepare func(*Reader), tell func(at time.Duration, fs []*media.Frame) string) *[]string {
 	t.Helper()
 	begun := time.Now()
 	r := s.Subscribe("out", 0)
-	r.Collect(every)
+	prepare(r)
 	seen := new([]string)
 	all.Go(func() {
 		defer r.Close()
@@ -29,12 +29,20 @@ func gathered(t *testing.T, all *sync.WaitGroup, s *Stream, every time.Duration)
 				}
 				return
 			}
-			*seen = append(*seen, fmt.Sprintf("%v: %d", time.Since(begun), len(fs)))
+			*seen = append(*seen, tell(time.Since(begun), fs))
 		}
 	})
 	synctest.Wait()
 	return seen
 }
+
+// collecting has a reader collect; 0: it does not.
+func collecting(every time.Duration) func(*Reader) {
+	return func(r *Reader) { r.Collect(every) }
+}
+
+// counted tells how many frames came, as "300ms: 3".
+func counted(at time.Duration, fs []*media.Frame) string { return fmt.Sprintf("%v: %d", at, len(fs)) }
 
 // send writes a frame of 10 bytes, at the time of the clock.
 func send(t *testing.T, p *Publisher, begun time.Time, key bool) {
@@ -53,9 +61,9 @@ func TestGathering(t *testing.T) {
 		s := h.Stream("s")
 		p, begun := publish(t, s), time.Now()
 		var all sync.WaitGroup
-		first := gathered(t, &all, s, 100*time.Millisecond)
-		second := gathered(t, &all, s, 100*time.Millisecond)
-		atOnce := gathered(t, &all, s, 0)
+		first := follow(t, &all, s, collecting(100*time.Millisecond), counted)
+		second := follow(t, &all, s, collecting(100*time.Millisecond), counted)
+		atOnce := follow(t, &all, s, collecting(0), counted)
 		for n := range 10 {
 			send(t, p, begun, n == 0)
 			time.Sleep(30 * time.Millisecond)
@@ -90,19 +98,9 @@ func TestGatheringWakesTogether(t *testing.T) {
 		send(t, p, begun, true)
 		for n := range 100 {
 			if n%7 == 0 {
-				r := s.Subscribe("out", 0)
-				r.Collect(100 * time.Millisecond)
-				moments := new([]string)
-				readers = append(readers, moments)
-				all.Go(func() {
-					defer r.Close()
-					for {
-						if _, _, err := r.Next(t.Context(), nil, 1<<20); err != nil {
-							return
-						}
-						*moments = append(*moments, time.Since(begun).String())
-					}
-				})
+				readers = append(readers, follow(t, &all, s, collecting(100*time.Millisecond), func(time.Duration, []*media.Frame) string {
+					return time.Since(begun).String()
+				}))
 			}
 			time.Sleep(10 * time.Millisecond)
 			send(t, p, begun, false)
@@ -127,19 +125,9 @@ func TestSoundWaitsForPictures(t *testing.T) {
 		var h Hub
 		s := h.Stream("s")
 		p, begun := publish(t, s), time.Now()
-		r := s.Subscribe("out", 0)
-		r.GatherSound()
-		var seen []string
 		var all sync.WaitGroup
-		all.Go(func() {
-			defer r.Close()
-			for {
-				fs, _, err := r.Next(t.Context(), nil, 1<<20)
-				if err != nil {
-					return
-				}
-				seen = append(seen, fmt.Sprintf("%d:%s", time.Since(begun).Milliseconds(), scriptOf(fs)))
-			}
+		seen := follow(t, &all, s, (*Reader).GatherSound, func(at time.Duration, fs []*media.Frame) string {
+			return fmt.Sprintf("%d:%s", at.Milliseconds(), scriptOf(fs))
 		})
 		for _, step := range []struct {
 			at     int64 // ms
@@ -160,7 +148,7 @@ func TestSoundWaitsForPictures(t *testing.T) {
 		p.End()
 		all.Wait()
 		want := "[0:A 10:A 20:K 60:aov 100:aav 170:aa 290:a 301:a 322:a 400:v 415:a]"
-		if got := fmt.Sprint(seen); got != want {
+		if got := fmt.Sprint(*seen); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})

@@ -91,11 +91,7 @@ func TestSession(t *testing.T) {
 // ICE begins anew with other credentials, and the media go on in the same session.
 func TestRestart(t *testing.T) {
 	r := newRig(t)
-	reader := r.stream.Subscribe("test", 0)
-	defer reader.Close()
-	p := peer.Publish(t, r.url, peer.Options{Token: key}, video)
-	p.Write(&media.Frame{Track: video, Key: true, Data: r.picture(true, 500)})
-	r.frames(reader, 1)
+	p, reader := r.publishing()
 	p.Restart()
 	at := int64(0)
 	r.until("a picture behind the restart", func() bool {
@@ -111,11 +107,7 @@ func TestRestart(t *testing.T) {
 // A publisher that goes without DELETE is lost: the session is held, and another one continues it.
 func TestLostAndBack(t *testing.T) {
 	r := newRig(t)
-	reader := r.stream.Subscribe("test", 0)
-	defer reader.Close()
-	one := peer.Publish(t, r.url, peer.Options{Token: key}, video)
-	one.Write(&media.Frame{Track: video, Key: true, Data: r.picture(true, 500)})
-	r.frames(reader, 1)
+	one, reader := r.publishing()
 	one.Close()
 	r.until("the session to be held", func() bool { st, _ := r.gate.Status("maria"); return st.State == ingest.Holding })
 	two := peer.Publish(t, r.url, peer.Options{Token: key}, video)

@@ -95,3 +95,14 @@ func (r *rig) frames(reader *relay.Reader, n int) (pictures, sounds []*media.Fra
 	}
 	return pictures, sounds
 }
+
+// publishing lets a browser publish pictures, the first of which the reader has read.
+func (r *rig) publishing() (*peer.Publisher, *relay.Reader) {
+	r.Helper()
+	reader := r.stream.Subscribe("test", 0)
+	r.Cleanup(reader.Close)
+	p := peer.Publish(r, r.url, peer.Options{Token: key}, video)
+	p.Write(&media.Frame{Track: video, Key: true, Data: r.picture(true, 1000)})
+	r.frames(reader, 1)
+	return p, reader
+}

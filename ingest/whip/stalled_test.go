@@ -6,7 +6,6 @@ import (
 
 	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/internal/mediatest/peer"
-	"github.com/simulcart/simulcart/media"
 )
 
 // Peers that do ICE and then stall keep nobody out, however many, and are gone after their time. The rig counts goroutines.
@@ -24,11 +23,7 @@ func TestStalledPeers(t *testing.T) {
 			t.Fatalf("peer %d: POST %d, and no answer to its checks", i, s.Status)
 		}
 	}
-	reader := r.stream.Subscribe("test", 0)
-	defer reader.Close()
-	p := peer.Publish(t, r.url, peer.Options{Token: key}, video)
-	p.Write(&media.Frame{Track: video, Key: true, Data: r.picture(true, 500)})
-	r.frames(reader, 1)
+	p, _ := r.publishing()
 	mediatest.Within(t, 30*time.Second, "the stalled ones to be gone", func() bool {
 		st, _ := r.server.Status("maria")
 		return st.Opening == 0 && st.Connected == 1

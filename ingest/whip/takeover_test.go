@@ -179,11 +179,7 @@ func TestTakeoverFromOneThatEnds(t *testing.T) {
 // An encoder over RTMP takes over from a browser at its first key frame too, and the browser is told by the end of its connection.
 func TestTakeoverFromWHIP(t *testing.T) {
 	r := newRig(t)
-	reader := r.stream.Subscribe("test", 0)
-	defer reader.Close()
-	p := peer.Publish(t, r.url, peer.Options{Token: key}, video)
-	p.Write(&media.Frame{Track: video, Key: true, Data: r.picture(true, 1000)})
-	r.frames(reader, 1)
+	p, reader := r.publishing()
 	pub, err := r.gate.Admit(ingest.Applicant{Stream: "maria", Protocol: "rtmp"})
 	if err != nil {
 		t.Fatal(err)

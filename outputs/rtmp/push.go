@@ -195,8 +195,10 @@ func isClosed(err error) bool {
 // carry copies frames to the peer until the session or ctx ends (nil), or the connection does. Between two writes it
 // collects, but not while it catches up. whole says that the last message was written to its end, so that others may follow.
 func (p *Push) carry(ctx context.Context, sn *sender) (whole bool, err error) {
-	if sn.reader.GatherSound(); p.Coalesce > 0 {
+	if p.Coalesce > 0 {
 		sn.reader.Collect(p.Coalesce)
+	} else {
+		sn.reader.GatherSound()
 	}
 	for {
 		first, skipped, err := sn.next(ctx)
