@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/wire/gather"
+	"github.com/simulcart/simulcart/wire/tcp"
 )
 
 // Dead peers are found by the kernel (DESIGN.md, Destinations): keepalive while nothing is under way, unacknowledged bytes
@@ -42,30 +43,31 @@ func (d *Dialer) Dial(ctx context.Context, address string, secure *tls.Config) (
 	if dialer.Timeout == 0 {
 		dialer.Timeout = dialTimeout
 	}
-	tcp, err := dialer.DialContext(ctx, "tcp", address)
+	nc, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, classifyDial(err)
 	}
+	plain := tcp.Wrap(nc)
 	if secure == nil {
-		return newSocket(tcp, tcp), nil
+		return newSocket(plain, plain), nil
 	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		_ = tcp.Close()
+		_ = plain.Close()
 		return nil, Fail(TCP, err)
 	}
 	config := secure.Clone()
 	if config.ServerName == "" {
 		config.ServerName = host
 	}
-	conn := gather.Client(tcp, config)
+	conn := gather.Client(plain, config)
 	ctx, cancel := context.WithTimeout(ctx, tlsTimeout)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
-		_ = tcp.Close()
+		_ = plain.Close()
 		return nil, &Failure{Cause: TLS, Hint: tlsHint(err), Err: fmt.Errorf("TLS handshake with %s: %w", config.ServerName, err)}
 	}
-	return newSocket(conn, tcp), nil
+	return newSocket(conn, plain), nil
 }
 
 // control runs for each socket before it connects, with the address that it will connect to.
@@ -149,15 +151,37 @@ func isPublic(a netip.Addr) bool {
 
 // Socket is a connection to a destination; a [Waiter].
 type Socket struct {
-	net.Conn                 // TCP or TLS
-	raw      syscall.RawConn // of the TCP socket; nil: there is none
+	net.Conn           // TCP or TLS
+	below    *tcp.Conn // nil: there is none
 }
 
-// newSocket finds the TCP socket below conn.
-func newSocket(conn, tcp net.Conn) *Socket {
+// newSocket takes a connection and what is below it.
+func newSocket(conn, below net.Conn) *Socket {
 	s := &Socket{Conn: conn}
-	if sc, ok := tcp.(syscall.Conn); ok {
-		s.raw, _ = sc.SyscallConn() // a socket that is closed already tells nothing
-	}
+	s.below, _ = below.(*tcp.Conn)
 	return s
+}
+
+// Unacked is as in [Waiter].
+func (s *Socket) Unacked() (bytes int, ok bool) {
+	if s.below == nil {
+		return 0, false
+	}
+	return s.below.Unacked()
+}
+
+// Unsent is as in [Waiter].
+func (s *Socket) Unsent() (bytes int, ok bool) {
+	if s.below == nil {
+		return 0, false
+	}
+	return s.below.Unsent()
+}
+
+// Acked is as in [Waiter].
+func (s *Socket) Acked() (bytes uint64, ok bool) {
+	if s.below == nil {
+		return 0, false
+	}
+	return s.below.Acked()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/simulcart/simulcart/relay"
 	"github.com/simulcart/simulcart/wire/rtp"
 	wire "github.com/simulcart/simulcart/wire/rtsp"
+	"github.com/simulcart/simulcart/wire/tcp"
 )
 
 // The limits of connections.
@@ -66,6 +67,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			s.Lobby = &access.Lobby{}
 		}
 	})
+	l = tcp.NewListener(l)
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	var clients sync.WaitGroup
 	defer clients.Wait()

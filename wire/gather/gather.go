@@ -9,6 +9,8 @@ package gather
 import (
 	"io"
 	"net"
+
+	"github.com/simulcart/simulcart/wire/tcp"
 )
 
 // spare has buffers for what waits to be written: as many as are in use at once, and not one for each connection.
@@ -38,9 +40,8 @@ func giveBack(b []byte) {
 // pieces themselves stay as they are.
 func Write(w io.Writer, pieces *net.Buffers) error {
 	switch w := w.(type) {
-	case *net.TCPConn:
-		_, err := pieces.WriteTo(w)
-		return err
+	case *tcp.Conn:
+		return w.WriteBuffers(pieces)
 	case *TLS:
 		err := w.writePieces(*pieces)
 		*pieces = nil
