@@ -8,8 +8,8 @@ import (
 )
 
 // Derived is what several outputs need of each frame of a stream, such as its bytes on the wire, made once and shared. It
-// stands beside the window: a value is made by the first reader that needs it, and leaves with its frame. All methods may
-// be called from any goroutine.
+// stands beside the window: a value is made by the first reader that needs it, and leaves 2 s later, or with its frame if it was asked for
+// only then. All methods may be called from any goroutine.
 type Derived[T any] struct {
 	stream *Stream
 	index  int // its place among what is made of each frame

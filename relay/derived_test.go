@@ -63,6 +63,16 @@ func TestDerived(t *testing.T) {
 	}
 }
 
+// writeAtOnce writes pictures that have all the same time, so that what is derived from them stays.
+func writeAtOnce(t *testing.T, p *Publisher, n int) {
+	t.Helper()
+	for range n {
+		if err := p.WriteFrame(letter('v', 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestDerivedSurvivesGrowth(t *testing.T) {
 	var h Hub
 	s := h.Stream("s")
@@ -71,7 +81,7 @@ func TestDerivedSurvivesGrowth(t *testing.T) {
 	p := publish(t, s)
 	const n = 5 * ringSize
 	for seq := range uint64(n) {
-		write(t, p, "v")
+		writeAtOnce(t, p, 1)
 		d.At(seq, s.session.frame(seq))
 	}
 	for seq := range uint64(n) {
@@ -81,6 +91,47 @@ func TestDerivedSurvivesGrowth(t *testing.T) {
 	}
 	if made != n {
 		t.Errorf("%d values were made %d times", n, made)
+	}
+}
+
+// TestStaleValuesLeave: a value of a frame that is not fresh is let go of, is made again for who asks for it, and stays then.
+func TestStaleValuesLeave(t *testing.T) {
+	var h Hub
+	s := h.Stream("s")
+	made := 0
+	d := Derive(s, "n", func(*media.Frame) int { made++; return made })
+	p := publish(t, s)
+	at := func(seq uint64) int { return d.At(seq, s.session.frame(seq)) }
+	kept := func(seq uint64) bool {
+		values := s.session.entries.at(seq).made
+		return len(values) > 0 && values[0] != nil
+	}
+	write(t, p, "Kvvv")
+	for seq := range uint64(3) { // nobody asks for the fourth
+		at(seq)
+	}
+	write(t, p, strings.Repeat("v", int(fresh/pace)-3)) // the first frame is just as old as it may be
+	if !kept(0) || !kept(1) || !kept(2) {
+		t.Fatal("a value of a fresh frame has left")
+	}
+	write(t, p, "vv")
+	if kept(0) || kept(1) || !kept(2) {
+		t.Errorf("values are kept of frame 0: %t, 1: %t, 2: %t; want of 2 alone", kept(0), kept(1), kept(2))
+	}
+	if got := at(0); got != 4 {
+		t.Errorf("the value that had left is %d, want one made anew, 4", got)
+	}
+	write(t, p, "vv")
+	if got := at(0); got != 4 || kept(2) {
+		t.Errorf("the value that was asked for late is %d, want 4; the next one is kept: %t", got, kept(2))
+	}
+	write(t, p, "K"+strings.Repeat("v", 200)) // all of these leave the window
+	wantMemoryFree(t, &s.session.window)
+	p.End()
+	p = publish(t, s)
+	write(t, p, "Kv")
+	if seq := s.session.entries.head; d.At(seq, s.session.frame(seq)) != 5 || !kept(seq) {
+		t.Error("in the next session nothing is kept")
 	}
 }
 
@@ -126,9 +177,7 @@ func TestDerivedIsMadeOnce(t *testing.T) {
 			}
 		})
 	}
-	for range frames {
-		write(t, p, "v")
-	}
+	writeAtOnce(t, p, frames)
 	for s.Counters("out").Frames < readers*frames { // End would let those that drain make their own
 		runtime.Gosched()
 	}

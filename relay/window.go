@@ -1,10 +1,18 @@
 package relay
 
-import "github.com/simulcart/simulcart/media"
+import (
+	"time"
+
+	"github.com/simulcart/simulcart/media"
+)
 
 // maxFrames bounds the frames of a window beside their bytes, since a frame costs memory even when it has no data. At 200
 // frames a second it is more than five minutes.
 const maxFrames = 1 << 16
+
+// fresh is how long what was derived from a frame is kept: most outputs have asked by then. Each value is some objects for the garbage
+// collector to look at, and some hold the frame once more.
+const fresh = media.Time(2 * time.Second)
 
 // window is the log of one session as far as it is kept: frames by sequence number, and where groups start among them.
 //
@@ -19,6 +27,7 @@ type window struct {
 
 	entries ring[entry]  // numbered on over all sessions of a stream; at least one once a frame was written
 	starts  ring[uint64] // the sequence numbers at which groups start, of those that are in entries
+	stale   uint64       // the oldest frame from which what was derived is kept
 	bytes   int          // of frame data in entries
 	cuts    uint64       // how often the newest group lost its start
 	keyed   bool         // there was a key frame in this session
@@ -28,7 +37,7 @@ type window struct {
 // entry is one frame with what was derived from it.
 type entry struct {
 	frame *media.Frame
-	made  []any // *cell[T] by Derived.index; short or nil where nobody asked yet
+	made  []any // *cell[T] by Derived.index; short or nil where nobody asked, or the frame is not fresh
 }
 
 // append adds f to the window and drops what the bounds do not hold any more.
@@ -41,6 +50,14 @@ func (w *window) append(f *media.Frame) {
 	w.keyed = w.keyed || f.Key
 	w.prelude = f.Key && f.Track.Codec == media.Overlay
 	w.trim(f.DTS - w.maxAge)
+	w.forget(f.DTS - fresh)
+}
+
+// forget lets go of what was derived from frames before the horizon. Who asks later has it made, and it stays as long as its frame.
+func (w *window) forget(horizon media.Time) {
+	for w.stale = max(w.stale, w.entries.head); w.stale < w.entries.tail && w.frame(w.stale).DTS < horizon; w.stale++ {
+		clear(w.entries.at(w.stale).made)
+	}
 }
 
 // startsGroup says whether f, which comes next, starts a group.
