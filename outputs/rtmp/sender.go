@@ -37,10 +37,10 @@ type sender struct {
 	overlays *carrier // nil: none
 
 	shared    *relay.Derived[*wire.Shared]
-	origin    media.Time // of the session, to be added to all times
-	sent      [256]*media.Track
-	tracks    []*media.Track // that onMetaData told of
-	described bool           // onMetaData was sent
+	origin    media.Time             // of the session, to be added to all times
+	sent      map[uint8]*media.Track // by ID: those whose sequence headers the peer has
+	tracks    []*media.Track         // that onMetaData told of
+	described bool                   // onMetaData was sent
 	frames    []*media.Frame
 	batch     wire.Batch
 }
@@ -53,7 +53,7 @@ type sharing struct {
 
 // newSender subscribes under the output's name.
 func newSender(reader *relay.Follower, conn *wire.Conn, streamID uint32, form flv.Form) *sender {
-	sn := &sender{conn: conn, streamID: streamID, form: form, reader: reader}
+	sn := &sender{conn: conn, streamID: streamID, form: form, reader: reader, sent: make(map[uint8]*media.Track)}
 	sn.frames = make([]*media.Frame, 0, batchFrames)
 	return sn
 }

@@ -33,6 +33,7 @@ const (
 	maxChunkSize     = 0xFFFFFF // a message is not longer, so larger announcements mean this
 	extendedMark     = 0xFFFFFF
 	readStep         = 64 << 10 // bytes read at once, so that memory follows what arrives, not what is declared
+	firstStep        = 1 << 10  // the same until a peer that may sends more: hundreds of servers and players never do
 	formatChunk      = "rtmp chunk"
 )
 
@@ -67,7 +68,7 @@ type chunkReader struct {
 // newChunkReader reads from r under the limits of a peer that is not authorised yet.
 func newChunkReader(r io.Reader) *chunkReader {
 	return &chunkReader{
-		r: bufio.NewReaderSize(r, 8<<10), size: defaultChunkSize, limits: Unauthorised(),
+		r: bufio.NewReaderSize(r, firstStep), size: defaultChunkSize, limits: Unauthorised(),
 		streams: make(map[uint32]*chunkStream),
 	}
 }

@@ -114,33 +114,57 @@ func (r *read) try(fd uintptr) bool {
 	}
 }
 
+// lists has room for lists of pieces, which are long when a connection begins: as many as are in use at once, and not one for each
+// connection.
+var lists = make(chan []syscall.Iovec, 16)
+
+// borrow gives an empty one, for [giveBack].
+func borrow() []syscall.Iovec {
+	select {
+	case list := <-lists:
+		return list
+	default:
+		return nil
+	}
+}
+
+func giveBack(list []syscall.Iovec) {
+	if cap(list) > mostPieces {
+		return
+	}
+	clear(list)
+	select {
+	case lists <- list[:0]:
+	default:
+	}
+}
+
 // write is the writing of a connection.
 type write struct {
 	step func(fd uintptr) bool // try, bound once
 
-	mu     sync.Mutex      // held by who writes
-	pieces []syscall.Iovec // all, kept as scratch
-	left   []syscall.Iovec // of these, what is not written yet
-	n      int             // bytes written
-	err    error
+	mu   sync.Mutex      // held by who writes
+	left []syscall.Iovec // what is not written yet
+	n    int             // bytes written
+	err  error
 }
 
 // run writes all pieces.
 func (w *write) run(raw syscall.RawConn, pieces ...[]byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pieces, w.n, w.err = w.pieces[:0], 0, nil
+	list := borrow()
 	for _, p := range pieces {
 		if len(p) > 0 {
 			v := syscall.Iovec{Base: &p[0]}
 			v.SetLen(len(p))
-			w.pieces = append(w.pieces, v)
+			list = append(list, v)
 		}
 	}
-	w.left = w.pieces
+	w.left, w.n, w.err = list, 0, nil
 	err := raw.Write(w.step)
-	clear(w.pieces)
 	w.left = nil
+	giveBack(list)
 	if err == nil {
 		err = w.err
 	}
