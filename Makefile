@@ -144,7 +144,7 @@ pages: $(MODULES) ## type check and tests of the pages in web/pages, and whether
 # The race detector's runtime may break a check of its own ("ThreadSanitizer: CHECK failed") in a test that does nothing wrong: a
 # package whose only failure is that is tested once more.
 unit: $(MODULES) $(BROWSER) ## unit tests with the race detector in random order, and of what it does not see; coverage of media, wire and relay
-	go test -shuffle=on ./wire/tcp
+	go test -shuffle=on ./wire/socket
 	@packages=$$(go list ./... | grep -v /accept); \
 	report=$$(mktemp); trap 'rm -f "$$report"' EXIT; \
 	if ! go test -race -shuffle=on -cover -timeout 10m $$packages 2>&1 | tee "$$report"; then \

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/simulcart/simulcart/wire/gather"
-	"github.com/simulcart/simulcart/wire/tcp"
+	"github.com/simulcart/simulcart/wire/socket"
 )
 
 // Dead peers are found by the kernel (DESIGN.md, Destinations): keepalive while nothing is under way, unacknowledged bytes
@@ -47,7 +47,7 @@ func (d *Dialer) Dial(ctx context.Context, address string, secure *tls.Config) (
 	if err != nil {
 		return nil, classifyDial(err)
 	}
-	plain := tcp.Wrap(nc)
+	plain := socket.Wrap(nc)
 	if secure == nil {
 		return newSocket(plain, plain), nil
 	}
@@ -151,14 +151,14 @@ func isPublic(a netip.Addr) bool {
 
 // Socket is a connection to a destination; a [Waiter].
 type Socket struct {
-	net.Conn           // TCP or TLS
-	below    *tcp.Conn // nil: there is none
+	net.Conn              // TCP or TLS
+	below    *socket.Conn // nil: there is none
 }
 
 // newSocket takes a connection and what is below it.
 func newSocket(conn, below net.Conn) *Socket {
 	s := &Socket{Conn: conn}
-	s.below, _ = below.(*tcp.Conn)
+	s.below, _ = below.(*socket.Conn)
 	return s
 }
 

@@ -24,7 +24,7 @@ import (
 	"github.com/simulcart/simulcart/wire"
 	"github.com/simulcart/simulcart/wire/gather"
 	rtmp "github.com/simulcart/simulcart/wire/rtmp"
-	"github.com/simulcart/simulcart/wire/tcp"
+	"github.com/simulcart/simulcart/wire/socket"
 )
 
 // Deadlines of a connection that has not shown a key yet (LIMITS.md), counted from its start, not from the last read.
@@ -67,7 +67,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 			s.Lobby = &access.Lobby{}
 		}
 	})
-	l = tcp.NewListener(l)
+	l = socket.NewListener(l)
 	var all sync.WaitGroup
 	defer all.Wait()
 	ctx, cancel := context.WithCancel(ctx)

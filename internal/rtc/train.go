@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/simulcart/simulcart/wire/socket"
 )
 
 // How a frame goes to a peer in one call:
@@ -26,7 +28,8 @@ const (
 // port is the UDP socket of all peers.
 type port struct {
 	net.PacketConn
-	conn  *net.UDPConn // the same
+	conn  *net.UDPConn    // the same
+	out   *socket.Packets // the same, as it is written to
 	log   *slog.Logger
 	whole bool      // the kernel cuts no datagrams: each packet is one call
 	told  sync.Once // of that
@@ -37,7 +40,7 @@ type port struct {
 }
 
 func newPort(conn *net.UDPConn, log *slog.Logger) *port {
-	p := &port{PacketConn: conn, conn: conn, log: log, trains: make(map[uint32]*Train)}
+	p := &port{PacketConn: conn, conn: conn, out: socket.NewPackets(conn), log: log, trains: make(map[uint32]*Train)}
 	if err := segmented(conn); err != nil {
 		p.whole = true
 		p.tell(err)
@@ -65,7 +68,10 @@ func (p *port) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 			return len(b), nil
 		}
 	}
-	return p.conn.WriteToUDPAddrPort(b, to)
+	if err := p.out.Send(b, nil, to); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // sourceOf gives the SSRC of an RTP packet; false for any other (RFC 7983 §7, RFC 5761 §4).
@@ -231,7 +237,7 @@ func run(sizes []int) (n, length int) {
 func (t *Train) write(l *load, b []byte, size, n int) {
 	if n > 1 {
 		l.control = appendSegment(l.control[:0], size)
-		_, _, err := t.port.conn.WriteMsgUDPAddrPort(b, l.control, l.to)
+		err := t.port.out.Send(b, l.control, l.to)
 		if !refused(err) {
 			return
 		}
@@ -239,7 +245,7 @@ func (t *Train) write(l *load, b []byte, size, n int) {
 		t.port.tell(err)
 	}
 	for len(b) > 0 {
-		_, _ = t.port.conn.WriteToUDPAddrPort(b[:min(size, len(b))], l.to)
+		_ = t.port.out.Send(b[:min(size, len(b))], nil, l.to)
 		b = b[min(size, len(b)):]
 	}
 }

@@ -19,7 +19,7 @@ const sendBuffer = 4 << 20
 // Ports are the two UDP sockets from which all clients that ask for UDP get their packets: RTP from an even port, RTCP from the next one, so
 // that a firewall needs two rules. Of what comes in, only the sender of RTCP is looked at: the client is there.
 type Ports struct {
-	media, reports socket
+	media, reports port
 	pair           wire.Pair
 	local          netip.Addr // unspecified: all addresses
 
@@ -27,8 +27,8 @@ type Ports struct {
 	clients map[netip.AddrPort]*client // that play, by where their RTCP comes from
 }
 
-// socket is what is used of a UDP socket.
-type socket interface {
+// port is what is used of a UDP socket.
+type port interface {
 	// send sends packets until one cannot go, and gives how many went. It does not wait.
 	send(all []datagram) (n int, err error)
 	// receive waits for a packet, and gives where it came from.

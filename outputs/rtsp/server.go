@@ -18,7 +18,7 @@ import (
 	"github.com/simulcart/simulcart/relay"
 	"github.com/simulcart/simulcart/wire/rtp"
 	wire "github.com/simulcart/simulcart/wire/rtsp"
-	"github.com/simulcart/simulcart/wire/tcp"
+	"github.com/simulcart/simulcart/wire/socket"
 )
 
 // The limits of connections.
@@ -67,7 +67,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			s.Lobby = &access.Lobby{}
 		}
 	})
-	l = tcp.NewListener(l)
+	l = socket.NewListener(l)
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	var clients sync.WaitGroup
 	defer clients.Wait()

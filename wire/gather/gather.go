@@ -10,7 +10,7 @@ import (
 	"io"
 	"net"
 
-	"github.com/simulcart/simulcart/wire/tcp"
+	"github.com/simulcart/simulcart/wire/socket"
 )
 
 // spare has buffers for what waits to be written: as many as are in use at once, and not one for each connection.
@@ -40,7 +40,7 @@ func giveBack(b []byte) {
 // pieces themselves stay as they are.
 func Write(w io.Writer, pieces *net.Buffers) error {
 	switch w := w.(type) {
-	case *tcp.Conn:
+	case *socket.Conn:
 		return w.WriteBuffers(pieces)
 	case *TLS:
 		err := w.writePieces(*pieces)

@@ -1,6 +1,6 @@
-//go:build linux && !race
+//go:build linux && !386 && !s390x && !race
 
-package tcp
+package socket
 
 import (
 	"syscall"

@@ -1,6 +1,6 @@
-//go:build !linux
+//go:build !linux || 386 || s390x
 
-package tcp
+package socket
 
 import "net"
 

@@ -1,4 +1,4 @@
-package tcp_test
+package socket_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/net/nettest"
 
-	"github.com/simulcart/simulcart/wire/tcp"
+	"github.com/simulcart/simulcart/wire/socket"
 )
 
 // sockets gives both ends of a TCP connection, as package net has them.
@@ -41,10 +41,10 @@ func sockets(t testing.TB) (a, b *net.TCPConn) {
 }
 
 // wrapped gives both ends, of which the first is ours.
-func wrapped(t testing.TB) (ours *tcp.Conn, theirs *net.TCPConn) {
+func wrapped(t testing.TB) (ours *socket.Conn, theirs *net.TCPConn) {
 	t.Helper()
 	a, b := sockets(t)
-	ours, ok := tcp.Wrap(a).(*tcp.Conn)
+	ours, ok := socket.Wrap(a).(*socket.Conn)
 	if !ok {
 		t.Fatal("a TCP connection was not wrapped")
 	}
@@ -71,10 +71,10 @@ func TestIsAConn(t *testing.T) {
 		if c1, err = net.Dial("tcp", l.Addr().String()); err != nil {
 			return nil, nil, nil, err
 		}
-		if c2, err = tcp.NewListener(l).Accept(); err != nil {
+		if c2, err = socket.NewListener(l).Accept(); err != nil {
 			return nil, nil, nil, err
 		}
-		return tcp.Wrap(c1), c2, func() { _, _ = c1.Close(), c2.Close() }, nil
+		return socket.Wrap(c1), c2, func() { _, _ = c1.Close(), c2.Close() }, nil
 	})
 }
 
@@ -257,7 +257,7 @@ func TestOthersStay(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()
-	if got := tcp.Wrap(a); got != a {
+	if got := socket.Wrap(a); got != a {
 		t.Errorf("a pipe became a %T", got)
 	}
 }
@@ -269,7 +269,7 @@ func TestListenerFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = l.Close()
-	if _, err := tcp.NewListener(l).Accept(); !errors.Is(err, net.ErrClosed) {
+	if _, err := socket.NewListener(l).Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("%v, want %v", err, net.ErrClosed)
 	}
 }

@@ -1,4 +1,6 @@
-package tcp
+//go:build !386 && !s390x
+
+package socket
 
 import (
 	"errors"
