@@ -178,6 +178,11 @@ func (r *Runner) attempt(ctx context.Context, number uint64) error {
 	return err
 }
 
+// untilLook is how long it is until all runners look at their destinations: at one moment, so that the program wakes once for all of them.
+func untilLook(now time.Time) time.Duration {
+	return watchEach - time.Duration(now.UnixNano()%int64(watchEach))
+}
+
 // watch ends the attempt when the peer takes nothing for too long, when the stream is no longer one that the platform takes,
 // and when the session is over: at once where the peer has not accepted the stream yet, else when it had time to read the
 // rest. The tracks are those that were ready.
@@ -186,14 +191,15 @@ func (r *Runner) watch(ctx context.Context, cancel context.CancelCauseFunc, numb
 	if patience == 0 {
 		patience = defaultPatience
 	}
-	tick := time.NewTicker(watchEach)
-	defer tick.Stop()
+	look := time.NewTimer(untilLook(time.Now()))
+	defer look.Stop()
 	alive := time.Now() // when the session was last seen
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
+		case now := <-look.C:
+			look.Reset(untilLook(time.Now()))
 			if !r.over(number) {
 				alive = now
 			} else if !r.Progress.now().connected() || now.Sub(alive) >= drainFor {

@@ -279,3 +279,14 @@ func TestCodec(t *testing.T) {
 		r.wantStates("rejected " + opening + " live")
 	})
 }
+
+// TestAllLookAtOnce: whenever a runner begins to look, it looks at the moments of all others, and never at once.
+func TestAllLookAtOnce(t *testing.T) {
+	for _, since := range []time.Duration{0, 1, watchEach / 3, watchEach - 1, watchEach, 7*watchEach + 1} {
+		now := time.Unix(1_800_000_000, 0).Add(since)
+		wait := untilLook(now)
+		if wait <= 0 || wait > watchEach || now.Add(wait).UnixNano()%int64(watchEach) != 0 {
+			t.Errorf("%v behind a second: waits %v, until %v", since, wait, now.Add(wait))
+		}
+	}
+}
