@@ -31,7 +31,7 @@ func debianPackage(what string) string {
 		return "vlc-bin vlc-plugin-base"
 	case "node":
 		return "nodejs"
-	case "ip":
+	case "ip", "tc":
 		return "iproute2"
 	case "unshare":
 		return "util-linux"

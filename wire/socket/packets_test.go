@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -88,30 +87,4 @@ func TestSendFails(t *testing.T) {
 	if err := out.Send([]byte("a"), nil, to); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("on a closed socket: %v, want %v", err, net.ErrClosed)
 	}
-}
-
-// TestSendWaits: where the kernel has no room, who sends waits for it, and nothing is lost.
-func TestSendWaits(t *testing.T) {
-	ours, theirs := listen(t, "udp4", net.IPv4(127, 0, 0, 1)), listen(t, "udp4", net.IPv4(127, 0, 0, 1))
-	_, _ = ours.SetWriteBuffer(1), theirs.SetReadBuffer(4<<20)
-	out, to := socket.NewPackets(ours), netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), portOf(t, theirs))
-	const senders, each = 4, 50
-	var sending sync.WaitGroup
-	for range senders {
-		sending.Go(func() {
-			for range each {
-				if err := out.Send(noise(1000), nil, to); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	got := make([]byte, 2000)
-	_ = theirs.SetReadDeadline(time.Now().Add(5 * time.Second))
-	for n := range senders * each {
-		if size, err := theirs.Read(got); err != nil || !bytes.Equal(got[:size], noise(1000)) {
-			t.Fatalf("datagram %d: %d bytes, %v", n, size, err)
-		}
-	}
-	sending.Wait()
 }
