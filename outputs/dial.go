@@ -43,13 +43,12 @@ func (d *Dialer) Dial(ctx context.Context, address string, secure *tls.Config) (
 	if dialer.Timeout == 0 {
 		dialer.Timeout = dialTimeout
 	}
-	nc, err := dialer.DialContext(ctx, "tcp", address)
+	plain, err := socket.Dial(ctx, &dialer, address)
 	if err != nil {
 		return nil, classifyDial(err)
 	}
-	plain := socket.Wrap(nc)
 	if secure == nil {
-		return newSocket(plain, plain), nil
+		return &Socket{plain, plain}, nil
 	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -67,7 +66,7 @@ func (d *Dialer) Dial(ctx context.Context, address string, secure *tls.Config) (
 		_ = plain.Close()
 		return nil, &Failure{Cause: TLS, Hint: tlsHint(err), Err: fmt.Errorf("TLS handshake with %s: %w", config.ServerName, err)}
 	}
-	return newSocket(conn, plain), nil
+	return &Socket{conn, plain}, nil
 }
 
 // control runs for each socket before it connects, with the address that it will connect to.
@@ -149,39 +148,8 @@ func isPublic(a netip.Addr) bool {
 	return true
 }
 
-// Socket is a connection to a destination; a [Waiter].
+// Socket is a connection to a destination.
 type Socket struct {
-	net.Conn              // TCP or TLS
-	below    *socket.Conn // nil: there is none
-}
-
-// newSocket takes a connection and what is below it.
-func newSocket(conn, below net.Conn) *Socket {
-	s := &Socket{Conn: conn}
-	s.below, _ = below.(*socket.Conn)
-	return s
-}
-
-// Unacked is as in [Waiter].
-func (s *Socket) Unacked() (bytes int, ok bool) {
-	if s.below == nil {
-		return 0, false
-	}
-	return s.below.Unacked()
-}
-
-// Unsent is as in [Waiter].
-func (s *Socket) Unsent() (bytes int, ok bool) {
-	if s.below == nil {
-		return 0, false
-	}
-	return s.below.Unsent()
-}
-
-// Acked is as in [Waiter].
-func (s *Socket) Acked() (bytes uint64, ok bool) {
-	if s.below == nil {
-		return 0, false
-	}
-	return s.below.Acked()
+	net.Conn // TCP or TLS
+	Waiter   // TCP
 }

@@ -14,7 +14,7 @@ const (
 	ledgerSize      = 256 // writes that are remembered: more than the kernel holds unacknowledged
 )
 
-// Waiter tells what a socket still holds; [*Socket] is one.
+// Waiter tells what a socket still holds; [*socket.Conn] is one, and so is [*Socket].
 type Waiter interface {
 	// Unacked gives the bytes that the peer's machine has not acknowledged; false where the system does not say.
 	Unacked() (bytes int, ok bool)

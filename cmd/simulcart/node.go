@@ -26,7 +26,6 @@ import (
 	"github.com/simulcart/simulcart/transcode"
 	"github.com/simulcart/simulcart/web"
 	"github.com/simulcart/simulcart/wire/gather"
-	"github.com/simulcart/simulcart/wire/socket"
 )
 
 // The budget of connection attempts of all destinations together.
@@ -246,7 +245,7 @@ func (n *node) serve(spawn func(func(context.Context) error)) {
 	}
 	if l := n.on.rtsps; l != nil {
 		spawn(func(ctx context.Context) error {
-			return n.rtsp(true).Serve(ctx, gather.NewListener(socket.NewListener(l), n.rtspsCert.config()))
+			return n.rtsp(true).Serve(ctx, gather.NewListener(l, n.rtspsCert.config()))
 		})
 	}
 	public := n.public()

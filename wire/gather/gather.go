@@ -1,7 +1,7 @@
 // Package gather writes many pieces in one go: by one writev to a TCP socket, and over TLS in full records that reach the socket
 // together.
 //
-//	pieces ──▶ TCP   ──▶ one writev
+//	pieces ──▶ TCP   ──▶ one writev ([socket.Conn])
 //	       └─▶ [TLS] ──▶ records of 16 KiB, each sealed ──▶ one write
 //	       └─▶ other ──▶ a copy of all ──▶ one write
 package gather

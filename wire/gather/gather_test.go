@@ -17,6 +17,7 @@ import (
 
 	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire/gather"
+	"github.com/simulcart/simulcart/wire/socket"
 )
 
 // spy counts the writes of a socket, and can make them fail.
@@ -46,31 +47,10 @@ func (s *spy) take() []int {
 	return sizes
 }
 
-// sockets gives both ends of a TCP connection.
-func sockets(t testing.TB) (ours, theirs net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if ours, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if theirs, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = ours.Close()
-		_ = theirs.Close()
-	})
-	return ours, theirs
-}
-
 // sealed gives both ends of a TLS connection; ours is gathered, and its socket is watched.
 func sealed(t testing.TB) (ours *gather.TLS, theirs *tls.Conn, socket *spy) {
 	t.Helper()
-	a, b := sockets(t)
+	a, b := mediatest.TCPPair(t)
 	ca, dir := mediatest.NewAuthority(t), t.TempDir()
 	cert, key := filepath.Join(dir, "crt"), filepath.Join(dir, "key")
 	ca.Issue(t, cert, key)
@@ -118,13 +98,13 @@ func noise(n int) []byte {
 // TestWrite: whatever the connection, the other side reads the pieces one behind the other, and they are unchanged.
 func TestWrite(t *testing.T) {
 	want := noise(700_000)
-	plain, plainPeer := sockets(t)
+	plain, plainPeer := mediatest.TCPPair(t)
 	secure, securePeer, _ := sealed(t)
 	pipe, pipePeer := net.Pipe()
 	for _, c := range []struct {
 		name     string
 		nc, peer net.Conn
-	}{{"TCP", plain, plainPeer}, {"TLS", secure, securePeer}, {"pipe", pipe, pipePeer}} {
+	}{{"TCP", socket.Wrap(plain), plainPeer}, {"TLS", secure, securePeer}, {"pipe", pipe, pipePeer}} {
 		t.Run(c.name, func(t *testing.T) {
 			sent := bytes.Clone(want)
 			pieces := cut(sent)
@@ -264,8 +244,8 @@ func TestListener(t *testing.T) {
 	if !ok {
 		t.Fatalf("accepted a %T, want a *gather.TLS", accepted)
 	}
-	if _, ok := ours.NetConn().(*net.TCPConn); !ok {
-		t.Errorf("below is a %T, want a *net.TCPConn", ours.NetConn())
+	if _, ok := ours.NetConn().(*socket.Conn); !ok {
+		t.Errorf("below is a %T, want a *socket.Conn", ours.NetConn())
 	}
 	_ = secure.Close()
 	if _, err := secure.Accept(); !errors.Is(err, net.ErrClosed) {

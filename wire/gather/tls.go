@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+
+	"github.com/simulcart/simulcart/wire/socket"
 )
 
 const (
@@ -18,15 +20,15 @@ type TLS struct {
 	writing sync.Mutex
 }
 
-// Client is [tls.Client].
+// Client is [tls.Client], over nc as [socket.Wrap] gives it.
 func Client(nc net.Conn, config *tls.Config) *TLS {
-	b := &below{Conn: nc}
+	b := &below{Conn: socket.Wrap(nc)}
 	return &TLS{Conn: tls.Client(b, config), below: b}
 }
 
-// Server is [tls.Server].
+// Server is [tls.Server], over nc as [socket.Wrap] gives it.
 func Server(nc net.Conn, config *tls.Config) *TLS {
-	b := &below{Conn: nc}
+	b := &below{Conn: socket.Wrap(nc)}
 	return &TLS{Conn: tls.Server(b, config), below: b}
 }
 

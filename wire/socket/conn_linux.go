@@ -116,28 +116,21 @@ func (r *read) try(fd uintptr) bool {
 	}
 }
 
-// lists has room for lists of pieces, which are long when a connection begins: as many as are in use at once, and not one for each
-// connection.
-var lists = make(chan []syscall.Iovec, 16)
+// pieces is the list of one write. Lists are long when a connection begins, so that there are as many as are in use at once, and not one for
+// each connection.
+type pieces []syscall.Iovec
 
-// borrow gives an empty one, for [giveBack].
-func borrow() []syscall.Iovec {
-	select {
-	case list := <-lists:
-		return list
-	default:
-		return nil
-	}
-}
+var lists = sync.Pool{New: func() any { return new(pieces) }}
 
-func giveBack(list []syscall.Iovec) {
-	if cap(list) > mostPieces {
-		return
-	}
-	clear(list)
-	select {
-	case lists <- list[:0]:
-	default:
+// set makes it the list of all that is not empty.
+func (l *pieces) set(all [][]byte) {
+	*l = (*l)[:0]
+	for _, p := range all {
+		if len(p) > 0 {
+			v := syscall.Iovec{Base: &p[0]}
+			v.SetLen(len(p))
+			*l = append(*l, v)
+		}
 	}
 }
 
@@ -152,21 +145,19 @@ type write struct {
 }
 
 // run writes all pieces.
-func (w *write) run(raw syscall.RawConn, pieces ...[]byte) (int, error) {
+func (w *write) run(raw syscall.RawConn, all ...[]byte) (int, error) {
+	list, is := lists.Get().(*pieces)
+	if !is {
+		list = new(pieces)
+	}
+	defer lists.Put(list)
+	list.set(all)
+	defer clear(*list) // what was written is not ours to keep
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	list := borrow()
-	for _, p := range pieces {
-		if len(p) > 0 {
-			v := syscall.Iovec{Base: &p[0]}
-			v.SetLen(len(p))
-			list = append(list, v)
-		}
-	}
-	w.left, w.n, w.err = list, 0, nil
+	w.left, w.n, w.err = *list, 0, nil
 	err := raw.Write(w.step)
 	w.left = nil
-	giveBack(list)
 	if err == nil {
 		err = w.err
 	}

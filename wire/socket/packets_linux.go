@@ -34,30 +34,26 @@ func NewPackets(conn *net.UDPConn) *Packets {
 
 // Send sends b to an address, with control messages (cmsg(3)), or none. Where the kernel has no room it waits.
 func (p *Packets) Send(b, control []byte, to netip.AddrPort) error {
-	k, pooled := p.idle.Get().(*packet)
-	if !pooled || len(b) == 0 || !k.address(to, p.four) {
-		return p.wait(b, control, to)
+	if p.offer(b, control, to) {
+		return nil
 	}
-	k.put(b, control)
-	err := p.raw.Control(k.step)
-	e := k.err
-	k.put(nil, nil)
-	p.idle.Put(k)
-	switch {
-	case err != nil:
-		return err
-	case e == syscall.EAGAIN:
-		return p.wait(b, control, to)
-	case e != 0:
-		return &net.OpError{Op: "write", Net: "udp", Source: p.conn.LocalAddr(), Addr: net.UDPAddrFromAddrPort(to), Err: e}
-	}
-	return nil
+	_, _, err := p.conn.WriteMsgUDPAddrPort(b, control, to) // which waits, or says what is wrong
+	return err
 }
 
-// wait sends through package net.
-func (p *Packets) wait(b, control []byte, to netip.AddrPort) error {
-	_, _, err := p.conn.WriteMsgUDPAddrPort(b, control, to)
-	return err
+// offer says whether the kernel has taken it.
+func (p *Packets) offer(b, control []byte, to netip.AddrPort) bool {
+	k, is := p.idle.Get().(*packet)
+	if !is {
+		return false
+	}
+	defer p.idle.Put(k)
+	if !k.address(to, p.four) {
+		return false
+	}
+	k.put(b, control)
+	defer k.put(nil, nil)
+	return p.raw.Control(k.step) == nil && k.err == 0
 }
 
 // packet is one call of sendmsg(2).
@@ -100,7 +96,6 @@ func (k *packet) put(b, control []byte) {
 	k.piece.Base, k.header.Control = unsafe.SliceData(b), unsafe.SliceData(control)
 	k.piece.SetLen(len(b))
 	k.header.SetControllen(len(control))
-	k.err = 0
 }
 
 func (k *packet) send(fd uintptr) {

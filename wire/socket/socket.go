@@ -11,7 +11,25 @@
 // Elsewhere than on Linux all goes through package net. The race detector sees the calls of package net alone, so that it gets those.
 package socket
 
-import "net"
+import (
+	"context"
+	"fmt"
+	"net"
+)
+
+// Dial connects over TCP. Errors are those of the dialer.
+func Dial(ctx context.Context, d *net.Dialer, address string) (*Conn, error) {
+	nc, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	t, is := nc.(*net.TCPConn)
+	if !is {
+		_ = nc.Close()
+		return nil, fmt.Errorf("dial tcp %s: connected by a %T", address, nc)
+	}
+	return newConn(t), nil
+}
 
 // Wrap gives a TCP connection as a [*Conn], and any other as it is. Nobody else may use nc then.
 func Wrap(nc net.Conn) net.Conn {

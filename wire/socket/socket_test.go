@@ -12,38 +12,14 @@ import (
 
 	"golang.org/x/net/nettest"
 
+	"github.com/simulcart/simulcart/internal/mediatest"
 	"github.com/simulcart/simulcart/wire/socket"
 )
-
-// sockets gives both ends of a TCP connection, as package net has them.
-func sockets(t testing.TB) (a, b *net.TCPConn) {
-	t.Helper()
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	at, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		t.Fatalf("listens on a %T", l.Addr())
-	}
-	if a, err = net.DialTCP("tcp", nil, at); err != nil {
-		t.Fatal(err)
-	}
-	if b, err = l.AcceptTCP(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = a.Close()
-		_ = b.Close()
-	})
-	return a, b
-}
 
 // wrapped gives both ends, of which the first is ours.
 func wrapped(t testing.TB) (ours *socket.Conn, theirs *net.TCPConn) {
 	t.Helper()
-	a, b := sockets(t)
+	a, b := mediatest.TCPPair(t)
 	ours, ok := socket.Wrap(a).(*socket.Conn)
 	if !ok {
 		t.Fatal("a TCP connection was not wrapped")
@@ -184,7 +160,7 @@ func TestErrors(t *testing.T) {
 		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			plain, far := sockets(t)
+			plain, far := mediatest.TCPPair(t)
 			like := c.do(plain, far)
 			ours, theirs := wrapped(t)
 			err := c.do(ours, theirs)
