@@ -65,7 +65,6 @@ type segmenter struct {
 	zero         time.Time  // time of day of media time 0; moves at breaks only
 	shift        media.Time // from when the first picture behind a break was decoded to when it was shown
 	audible      media.Time // where sound begins behind the last break
-	emitted      bool       // some piece was
 	dropped      [drops]uint64
 }
 
@@ -372,6 +371,5 @@ func (s *segmenter) cut(at media.Time, segment bool) {
 func (s *segmenter) finish(at media.Time, segment bool) {
 	p := s.open
 	p.end, p.ends, p.zero, p.shift, p.video, p.audio = at, segment, s.zero, s.shift, s.video.track, s.audio.track
-	s.emitted = true
 	s.emit(p)
 }
