@@ -11,7 +11,6 @@ const (
 	stallAfter      = 2 * time.Second  // nothing taken for so long is a stall
 	slowFor         = 30 * time.Second // a destination that skipped counts as slow for so long
 	defaultPatience = 10 * time.Second
-	ledgerSize      = 256 // writes that are remembered: more than the kernel holds unacknowledged
 )
 
 // Waiter tells what a socket still holds; [*socket.Conn] is one, and so is [*Socket].
@@ -35,8 +34,7 @@ type Progress struct {
 	published time.Time // when the peer's consent was asked for or given, on this connection
 	writing   bool
 	first     media.Time // DTS of the first frame of the write under way
-	ledger    [ledgerSize]written
-	writes    int       // of this connection
+	ledger    ledger
 	sent      uint64    // bytes, on this connection
 	taken     uint64    // of these, acknowledged when last looked at
 	acked     uint64    // bytes that the system counted as acknowledged, when last looked at
@@ -44,12 +42,6 @@ type Progress struct {
 	skippedAt time.Time
 	lack      string // what the peer does not get of the stream; "": nothing
 	record    record
-}
-
-// written is one write to the socket.
-type written struct {
-	bytes int
-	first media.Time // DTS of its first frame
 }
 
 // record outlives connections.
@@ -94,7 +86,7 @@ func (p *Progress) enterLocked(s State, now time.Time) {
 func (p *Progress) Connected(w Waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.socket, p.writing, p.writes, p.sent, p.taken, p.acked, p.moved = w, false, 0, 0, 0, 0, time.Now()
+	p.socket, p.writing, p.ledger, p.sent, p.taken, p.acked, p.moved = w, false, nil, 0, 0, 0, time.Now()
 	p.lack = ""
 }
 
@@ -109,9 +101,8 @@ func (p *Progress) Writing(first media.Time) {
 func (p *Progress) Wrote(bytes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ledger[p.writes%ledgerSize] = written{bytes, p.first}
-	p.writes++
 	p.sent += uint64(bytes)
+	p.ledger.add(written{p.sent, p.first})
 	p.writing = false
 }
 
@@ -128,6 +119,9 @@ func (p *Progress) Lack(what string) {
 	defer p.mu.Unlock()
 	p.lack = what
 }
+
+// takenLocked gives the bytes of this connection's writes that the peer's machine has.
+func (p *Progress) takenLocked(unacked int) uint64 { return p.sent - min(p.sent, uint64(unacked)) }
 
 // unackedLocked gives the socket's bytes; without a socket, or where the system does not say, nothing waits.
 func (p *Progress) unackedLocked() int {
@@ -149,7 +143,9 @@ func (p *Progress) watch(now time.Time, held bool, patience time.Duration) Cause
 	unacked := p.unackedLocked()
 	acked, _ := p.socket.Acked()
 	busy := unacked > 0 || p.writing
-	if taken := p.sent - min(p.sent, uint64(unacked)); taken > p.taken || acked != p.acked || !busy {
+	taken := p.takenLocked(unacked)
+	p.ledger.take(taken)
+	if taken > p.taken || acked != p.acked || !busy {
 		p.taken, p.acked, p.moved = max(p.taken, taken), acked, now
 	}
 	still := now.Sub(p.moved)
@@ -173,15 +169,12 @@ func (p *Progress) lagLocked(newest media.Time, behind time.Duration) time.Durat
 	if !p.state.connected() {
 		return 0
 	}
-	unacked := p.unackedLocked()
 	lag := behind
 	if p.writing {
 		lag = max(lag, (newest - p.first).Duration())
 	}
-	for i := p.writes - 1; i >= max(0, p.writes-ledgerSize) && unacked > 0; i-- {
-		w := p.ledger[i%ledgerSize]
-		lag = max(lag, (newest - w.first).Duration())
-		unacked -= w.bytes
+	if i := p.ledger.waiting(p.takenLocked(p.unackedLocked())); i < len(p.ledger) {
+		lag = max(lag, (newest - p.ledger[i].first).Duration())
 	}
 	return lag
 }

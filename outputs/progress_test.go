@@ -88,6 +88,23 @@ func TestLag(t *testing.T) {
 	})
 }
 
+// What a destination has taken needs no memory any more, and what it has not is bounded.
+func TestLedger(t *testing.T) {
+	c := &counts{unacked: 2500}
+	p := wrote(10, c)
+	p.watch(time.Now(), false, time.Hour)
+	if len(p.ledger) != 3 {
+		t.Errorf("%d writes are remembered, want the 3 that wait", len(p.ledger))
+	}
+	c.unacked = 0
+	if p.watch(time.Now(), false, time.Hour); len(p.ledger) != 0 {
+		t.Errorf("%d writes are remembered, none waits", len(p.ledger))
+	}
+	if p = wrote(10*ledgerSize, c); len(p.ledger) != ledgerSize || cap(p.ledger) > 2*ledgerSize {
+		t.Errorf("%d writes are remembered, in the memory of %d, want %d", len(p.ledger), cap(p.ledger), ledgerSize)
+	}
+}
+
 func TestWatch(t *testing.T) {
 	const patience = 10 * time.Second
 	at := func(d time.Duration) time.Time { return time.Now().Add(d) }
