@@ -10,7 +10,7 @@ import (
 // gathering is where readers wait that hold frames back in the same way. They are woken together: to wake each by a timer of its own costs
 // more than what it does then. The stream's mutex guards it.
 //
-//	Collect, frames      ─┬──┬──┬──┬──┬──┬──┬──┬──┬────────────┬──┬──┬──
+//	Collect, pictures    ─┬──┬──┬──┬──┬──┬──┬──┬──┬────────────┬──┬──┬──
 //	         woken        ▲        ▲        ▲        ▲         ▲        ▲
 //	                      └─every──┴─every──┴─every──┘         └─every──┘
 //
@@ -19,9 +19,9 @@ import (
 //	             woken     ▲           ▲           ▲  └─every──▲    ▲    ▲
 type gathering struct {
 	waiters
-	every time.Duration // how long a frame is held back at most
-	sound bool          // that is done to what is no picture, while there are pictures
-	next  time.Time     // they are not woken earlier
+	every time.Duration // from one time that they are woken to the next
+	sound bool          // only what is no picture is held back, while there are pictures
+	next  time.Time     // when they are woken again, or with the picture that comes about then
 	armed bool          // the timer runs
 	timer *time.Timer   // nil before it is first needed
 	spare []*Reader     // nil while the timer wakes
@@ -30,6 +30,11 @@ type gathering struct {
 const (
 	soundWaits    = 50 * time.Millisecond  // for a picture
 	withoutMotion = 200 * time.Millisecond // without a picture: none is waited for
+
+	// Who collects is woken with a picture that comes by so much of the time early, or late: then it has waited for nothing, and the
+	// program is awake.
+	earlyShare = 8
+	lateShare  = 4
 )
 
 // gatheringLocked finds a gathering, or makes it.
@@ -44,20 +49,29 @@ func (s *Stream) gatheringLocked(every time.Duration, sound bool) *gathering {
 	return g
 }
 
+// advance notes that they are woken, now: about when they were to be, or after a pause.
+func (g *gathering) advance(now time.Time) {
+	if g.next = g.next.Add(g.every); g.next.Sub(now) < g.every/2 {
+		g.next = now.Add(g.every)
+	}
+}
+
 // openLocked says whether readers may go on now, though there is no picture for them; if not, they are woken when they may.
 func (s *Stream) openLocked(g *gathering, now time.Time) bool {
 	if g.armed {
 		return false
 	}
-	wait := g.next.Sub(now)
-	if g.sound {
-		if wait = g.every; now.Sub(s.session.pictured) > withoutMotion {
-			return true
-		}
-	}
-	if wait <= 0 {
-		g.next = now.Add(g.every)
+	wait, moves := g.next.Sub(now), now.Sub(s.session.pictured) <= withoutMotion
+	switch {
+	case g.sound && !moves:
 		return true
+	case g.sound:
+		wait = g.every
+	case wait <= 0:
+		g.advance(now)
+		return true
+	case moves:
+		wait += g.every / lateShare
 	}
 	g.armed = true
 	if g.timer == nil {
@@ -71,7 +85,10 @@ func (s *Stream) openLocked(g *gathering, now time.Time) bool {
 // ripen wakes who waits.
 func (s *Stream) ripen(g *gathering) {
 	s.mu.Lock()
-	g.armed, g.next = false, time.Now().Add(g.every)
+	g.armed = false
+	if now := time.Now(); !now.Before(g.next) { // else they were woken with a picture just now
+		g.advance(now)
+	}
 	woken := g.takeRipe(g.spare)
 	g.spare = nil
 	s.mu.Unlock()
@@ -96,7 +113,8 @@ func (s *Stream) gatheredLocked(woken []*Reader, f *media.Frame, now time.Time) 
 		switch {
 		case len(g.list) == 0:
 			continue
-		case g.sound && f.Track.Codec.IsVideo():
+		case f.Track.Codec.IsVideo() && (g.sound || g.armed && g.next.Sub(now) <= g.every/earlyShare):
+			g.advance(now)
 			if g.armed {
 				g.armed = !g.timer.Stop()
 			}
@@ -110,8 +128,9 @@ func (s *Stream) gatheredLocked(woken []*Reader, f *media.Frame, now time.Time) 
 	return woken
 }
 
-// Collect lets Next gather frames for so long before it returns them, from now on; 0: it returns them at once. Readers of a stream that
-// collect for the same time do it together. Frames older than that, by decode time, are not held back, nor is the end of a session.
+// Collect lets Next gather frames for so long before it returns them, from now on; 0: it returns them at once. It returns them with a picture,
+// if one comes by up to a quarter of that time later. Readers of a stream that collect for the same time do it together. Frames older
+// than that, by decode time, are not held back, nor is the end of a session.
 func (r *Reader) Collect(every time.Duration) { r.gather(every, false) }
 
 // GatherSound lets Next return pictures at once, and what is no picture with the next one, from now on: with sound a stream has two or three

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -54,7 +55,8 @@ func send(t *testing.T, p *Publisher, begun time.Time, key bool) {
 	synctest.Wait()
 }
 
-// TestGathering: the first frame after a pause goes at once, those behind it together, and the end of a session waits for nothing.
+// TestGathering: the first frame after a pause goes at once, those behind it together and with a picture, and the end of a session waits for
+// nothing.
 func TestGathering(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h Hub
@@ -75,7 +77,7 @@ func TestGathering(t *testing.T) {
 		}
 		p.End()
 		all.Wait()
-		want := "[0s: 1 100ms: 3 200ms: 3 300ms: 3 1s: 1 1.03s: 2]"
+		want := "[0s: 1 90ms: 3 210ms: 4 325ms: 2 1s: 1 1.03s: 2]"
 		for _, seen := range []*[]string{first, second} {
 			if got := fmt.Sprint(*seen); got != want {
 				t.Errorf("a reader that collects got %s, want %s", got, want)
@@ -117,6 +119,74 @@ func TestGatheringWakesTogether(t *testing.T) {
 			t.Errorf("woken at %d moments in 1 s, want 12 at most: %v", len(moments), moments)
 		}
 	})
+}
+
+// TestGatheringEndsWithPictures: whatever their rate is, and though they come a little early or late, batches end with pictures, come as often as
+// they are to, and hold nothing back for much longer than that.
+func TestGatheringEndsWithPictures(t *testing.T) {
+	const every, length = 100 * time.Millisecond, 20 * time.Second
+	for _, rate := range []float64{24, 25, 30000. / 1001, 30, 50, 60} {
+		t.Run(fmt.Sprintf("%.4g", rate), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var h Hub
+				s := h.Stream("s")
+				p, begun := publish(t, s), time.Now()
+				var all sync.WaitGroup
+				var mu sync.Mutex // of what follows
+				written := make(map[*media.Frame]time.Duration)
+				batches, pictures := 0, 0
+				waited, waits := time.Duration(0), 0
+				follow(t, &all, s, collecting(every), func(at time.Duration, fs []*media.Frame) string {
+					mu.Lock()
+					defer mu.Unlock()
+					batches++
+					for _, f := range fs {
+						held := at - written[f]
+						if held > every*11/8 {
+							t.Errorf("after %v: a frame of track %d was held back for %v", at, f.Track.ID, held)
+						}
+						if f.Track == video {
+							waited, waits = waited+held, waits+1
+						}
+					}
+					if fs[len(fs)-1].Track == video {
+						pictures++
+					}
+					return ""
+				})
+				random := rand.New(rand.NewPCG(1, uint64(rate)))
+				for picture, sound := 0, 0; ; {
+					next, track := time.Duration(float64(picture)/rate*1e9), video
+					if at := time.Duration(sound) * 1024 * time.Second / 48000; at < next {
+						next, track = at, audio
+						sound++
+					} else {
+						picture++
+					}
+					if next > length {
+						break
+					}
+					time.Sleep(time.Until(begun.Add(next + time.Duration(random.Int64N(int64(5*time.Millisecond))))))
+					f := &media.Frame{Track: track, PTS: media.Time(next), DTS: media.Time(next), Key: track == video && picture == 1, Data: make([]byte, 10)}
+					mu.Lock()
+					written[f] = time.Since(begun)
+					mu.Unlock()
+					if err := p.WriteFrame(f); err != nil {
+						t.Fatal(err)
+					}
+					synctest.Wait()
+				}
+				p.End()
+				all.Wait()
+				if most := int(length/every) * 21 / 20; batches > most || pictures < batches*3/4 {
+					t.Errorf("%d batches in %v, want %d at most; %d end with pictures", batches, length, most, pictures)
+				}
+				if mean := waited / time.Duration(waits); mean > every*45/100 {
+					t.Errorf("pictures were held back for %v on the average", mean)
+				}
+			})
+		})
+	}
 }
 
 // TestSoundWaitsForPictures: sound goes with the picture that follows, by itself where there is none, and soon again where pictures stop.
