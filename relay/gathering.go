@@ -19,9 +19,9 @@ import (
 //	             woken     ▲           ▲           ▲  └─every──▲    ▲    ▲
 type gathering struct {
 	waiters
-	every time.Duration // from one time that they are woken to the next
+	every time.Duration // from one time that they are woken to the next; how long sound is held back at most
 	sound bool          // only what is no picture is held back, while there are pictures
-	next  time.Time     // when they are woken again, or with the picture that comes about then
+	next  time.Time     // of those who collect: when they are woken again, or with the picture that comes about then
 	armed bool          // the timer runs
 	timer *time.Timer   // nil before it is first needed
 	spare []*Reader     // nil while the timer wakes
@@ -54,6 +54,11 @@ func (g *gathering) advance(now time.Time) {
 	if g.next = g.next.Add(g.every); g.next.Sub(now) < g.every/2 {
 		g.next = now.Add(g.every)
 	}
+}
+
+// goesWithPicture says whether they are woken with a picture that comes now.
+func (g *gathering) goesWithPicture(now time.Time) bool {
+	return g.sound || g.armed && g.next.Sub(now) <= g.every/earlyShare
 }
 
 // openLocked says whether readers may go on now, though there is no picture for them; if not, they are woken when they may.
@@ -113,7 +118,7 @@ func (s *Stream) gatheredLocked(woken []*Reader, f *media.Frame, now time.Time) 
 		switch {
 		case len(g.list) == 0:
 			continue
-		case f.Track.Codec.IsVideo() && (g.sound || g.armed && g.next.Sub(now) <= g.every/earlyShare):
+		case f.Track.Codec.IsVideo() && g.goesWithPicture(now):
 			g.advance(now)
 			if g.armed {
 				g.armed = !g.timer.Stop()
