@@ -185,6 +185,7 @@ func (m *muxer) open() bool {
 
 // finish ends the last segment.
 func (m *muxer) finish() {
+	m.list.conclude()
 	if m.cutter != nil {
 		m.cutter.end()
 		m.tell()

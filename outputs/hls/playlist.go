@@ -74,6 +74,7 @@ type playlist struct {
 	gone        int // initializations in front of those
 	states      showings
 	independent bool // each segment so far could be decoded without the others
+	ending      bool // what comes now is told together with the end
 	ended       bool
 	forgotten   bool      // nothing is taken any more
 	published   time.Time // when the newest part came
@@ -195,7 +196,9 @@ func (p *playlist) list(from *piece, made *part, events int64) (left []*spool) {
 		left = p.slideLocked()
 	}
 	p.published = time.Now()
-	p.changeLocked()
+	if !p.ending {
+		p.changeLocked()
+	}
 	return left
 }
 
@@ -224,6 +227,13 @@ func (p *playlist) openLocked(from *piece) *segment {
 	p.independent = p.independent && g.independent
 	p.segments = append(p.segments, g)
 	return g
+}
+
+// conclude says that the end comes, with the last parts in front of it: who waits is told of all that at once, and need not ask again.
+func (p *playlist) conclude() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ending = true
 }
 
 // end says that nothing more comes.

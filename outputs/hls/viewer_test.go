@@ -301,6 +301,32 @@ func TestManyHeld(t *testing.T) {
 	})
 }
 
+// Who waits when the session ends hears of its last parts and of the end at once, not of the former alone.
+func TestEndIsToldOnce(t *testing.T) {
+	on(t, Options{}, func(r *rig) {
+		e := r.live()
+		r.from("192.0.2.1:5").open("maria", "?token="+token)
+		e.stop()
+		synctest.Wait()
+		m := r.server.known("maria", 1)
+		before, told := len(m.list.newestLocked().parts), m.list.hold()
+		m.finish() // as its own goroutine will once more, which waits until the session ends
+		if parts := len(m.list.newestLocked().parts); parts == before {
+			r.Fatal("no part was left for the end")
+		}
+		select {
+		case <-told:
+			r.Error("the last part was told of in front of the end")
+		default:
+		}
+		r.hub.Stream("maria").EndSession()
+		<-told
+		if !m.isOver() {
+			r.Error("the list goes on")
+		}
+	})
+}
+
 // A client that goes leaves nothing behind.
 func TestClientGone(t *testing.T) {
 	on(t, Options{}, func(r *rig) {
