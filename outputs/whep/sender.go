@@ -55,6 +55,7 @@ type sender struct {
 	newest int64          // seq of the newest state that went out in pictures
 	base   uint32         // RTP timestamp of media time 0
 
+	came     media.Time // when the stream's newest frame was decoded as the viewer came
 	after    media.Time // nothing up to here is sent: the viewer starts at the next key frame
 	waiting  bool       // for a key frame
 	skipping bool       // likewise, in the middle: she could not keep up
@@ -66,8 +67,9 @@ type sender struct {
 }
 
 func newSender(v *session) *sender {
+	came := v.stream.Snapshot().Newest // before the reader begins: what comes meanwhile is new to her
 	sn := &sender{
-		session: v, reader: v.stream.Subscribe(v.feed.Output, maxLag), lanes: v.lanes, view: v.feed.View, shown: v.feed.View.Name(),
+		session: v, came: came, reader: v.stream.Subscribe(v.feed.Output, maxLag), lanes: v.lanes, view: v.feed.View, shown: v.feed.View.Name(),
 		shared: relay.Derive(v.stream, rtp.PacketsKey{Most: rtp.DatagramPayload}, (&rtp.Cutter{Most: rtp.DatagramPayload}).Cut),
 		copies: relay.Derive(v.stream, overlay.CopyKey{}, new(overlay.Reader).Read),
 	}
@@ -78,16 +80,16 @@ func newSender(v *session) *sender {
 // join decides where the viewer starts, with the first frames at hand: at the newest key frame where that is near, else at the next one,
 // which is asked for where the publisher can be asked.
 func (sn *sender) join(frames []*media.Frame) {
-	first, last, newest := frames[0], frames[len(frames)-1], sn.session.stream.Snapshot().Newest
-	age := newest - first.DTS
+	first, last := frames[0], frames[len(frames)-1]
+	age := sn.came - first.DTS
 	if age <= keyFresh || !sn.hasVideo() {
 		return
 	}
-	if sn.wishKey() || age > burstMost || last.DTS < newest {
-		sn.after, sn.waiting = newest, true
+	if sn.wishKey() || age > burstMost || last.DTS < sn.came {
+		sn.after, sn.waiting = sn.came, true
 		return
 	}
-	sn.until = newest
+	sn.until = sn.came
 }
 
 func (sn *sender) hasVideo() bool {
