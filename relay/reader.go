@@ -14,6 +14,7 @@ type Reader struct {
 	session *session // the same for good
 	tally   *tally
 	maxLag  time.Duration
+	edge    media.Time
 	bell    bell   // says: look again
 	first   uint64 // sequence number of the first frame of the last batch; used by the reading goroutine only
 
@@ -57,7 +58,7 @@ func (s *Stream) subscribe(output string, maxLag time.Duration, of *session, sta
 	if !ok {
 		at, r.joining = r.session.entries.tail, r.session.entries.len() > 0
 	}
-	r.next = at
+	r.next, r.edge = at, r.session.newest
 	r.tally = s.tallyLocked(output)
 	r.tally.readers[r] = struct{}{}
 	s.readers++
@@ -92,6 +93,10 @@ func (r *Reader) Next(ctx context.Context, dst []*media.Frame, maxBytes int) (fs
 // First returns the sequence number of the first frame of the last batch, the others follow it one by one: where
 // [Derived.At] finds what belongs to them. It rises over all sessions of a stream.
 func (r *Reader) First() uint64 { return r.first }
+
+// Edge gives the decode time of the newest frame of the session when the reader came: what is newer came after it. It is 0 where there was
+// no frame yet.
+func (r *Reader) Edge() media.Time { return r.edge }
 
 // WantKey asks the publisher for a key frame, and says whether that is any use: it has no effect where nobody publishes the reader's
 // session, and few protocols can ask an encoder.

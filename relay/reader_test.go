@@ -52,6 +52,25 @@ func TestSubscribeOldest(t *testing.T) {
 	}
 }
 
+// What was there when a reader came is told apart from what comes while it reads.
+func TestEdge(t *testing.T) {
+	var h Hub
+	p, _ := h.Publish("s", nil)
+	early := h.Stream("s").Subscribe("out", 0)
+	defer early.Close()
+	write(t, p, "KvvKv")
+	r := h.Stream("s").Subscribe("out", 0)
+	defer r.Close()
+	write(t, p, "vK")
+	wantRead(t, r, "KvvK", 0)
+	p.End()
+	late := h.Stream("s").Subscribe("out", 0)
+	defer late.Close()
+	if early.Edge() != 0 || r.Edge() != 4*pace || late.Edge() != 0 {
+		t.Errorf("the edge is at %v, %v and %v, want 0s, %v and 0s", early.Edge().Duration(), r.Edge().Duration(), late.Edge().Duration(), (4 * pace).Duration())
+	}
+}
+
 func TestSubscribeBeforeSession(t *testing.T) {
 	var h Hub
 	r := h.Stream("s").Subscribe("out", 0)

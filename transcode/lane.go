@@ -242,8 +242,8 @@ func (l *lane) beginLocked() {
 	case m.cursor == never:
 		wait, begin = beginPatience, l.queue[0].PTS
 		from = never // sound in front of the first picture waits for it too, so that all tracks are there at once
-		if l.stage.edge > begin {
-			begin, m.floor = l.stage.edge, l.stage.edge
+		if edge := l.stage.reader.Edge(); edge > begin {
+			begin, m.floor = edge, edge
 			from = begin
 		}
 	case l.first > m.cursor:

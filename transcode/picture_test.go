@@ -81,7 +81,8 @@ func checkKeys(t *testing.T, source, got []*media.Frame) {
 	}
 }
 
-// Pictures of other codecs become H.264, and sound AAC: two renditions, one made of the other.
+// Pictures of other codecs become H.264, and sound AAC: two renditions, one made of the other. That begins with the newest picture when it is
+// up to it, which is not the first one where the machine is busy.
 func TestLegacy(t *testing.T) {
 	for _, tc := range []struct{ name, encoder string }{{"VP8", "libvpx"}, {"VP9", "libvpx-vp9"}, {"AV1", "libaom-av1"}} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -95,9 +96,13 @@ func TestLegacy(t *testing.T) {
 			p.End()
 			got := s.all(t)
 			pictures := got.of(media.Codec.IsVideo)
-			if len(pictures) != len(source) || pictures[0].Track.Codec != media.H264 || got.of(media.Codec.IsAudio)[0].Track.Codec != media.AAC {
+			missing := len(source) - len(pictures)
+			if missing < 0 || missing > 50 || pictures[0].Track.Codec != media.H264 || got.of(media.Codec.IsAudio)[0].Track.Codec != media.AAC {
 				t.Fatalf("%d pictures of %s, want %d", len(pictures), pictures[0].Track.Codec, len(source))
 			}
+			first := *source[missing]
+			source, first.Key = source[missing:], true
+			source[0] = &first
 			for i, f := range pictures {
 				if f.PTS != source[i].PTS {
 					t.Errorf("picture %d is at %v, want %v", i, f.PTS, source[i].PTS)

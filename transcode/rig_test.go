@@ -138,12 +138,15 @@ type sink struct {
 	done   chan struct{} // closed at the end of the session
 }
 
-// watch reads a rendition to the end of its session.
+// watch reads a rendition to the end of its session. Where somebody publishes already, it returns once the stream is read.
 func (g *rig) watch(t testing.TB, k Kind) *sink {
 	t.Helper()
 	s := &sink{done: make(chan struct{})}
 	from := g.Stream("maria", k)
 	r := from.Subscribe("test", 0)
+	if source := g.hub.Stream("maria"); source.Snapshot().Live {
+		await(t, "a reader of the stream", guard*goal, func() bool { return source.Snapshot().Readers > 0 })
+	}
 	go func() {
 		defer close(s.done)
 		defer r.Close()

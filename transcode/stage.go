@@ -29,7 +29,6 @@ type stage struct {
 	log   *slog.Logger
 
 	tallies [conversions]*tally
-	edge    media.Time // decode time of the newest frame when the stage began
 	reader  *relay.Reader
 
 	mu        sync.Mutex
@@ -61,7 +60,6 @@ func (s *stage) run(ctx context.Context) error {
 	r := s.from.Subscribe("rendition "+s.kind.String(), 0)
 	defer r.Close()
 	s.reader = r
-	s.edge = s.from.Snapshot().Newest
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	defer func() {

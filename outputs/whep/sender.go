@@ -55,7 +55,6 @@ type sender struct {
 	newest int64          // seq of the newest state that went out in pictures
 	base   uint32         // RTP timestamp of media time 0
 
-	came     media.Time // when the stream's newest frame was decoded as the viewer came
 	after    media.Time // nothing up to here is sent: the viewer starts at the next key frame
 	waiting  bool       // for a key frame
 	skipping bool       // likewise, in the middle: she could not keep up
@@ -67,9 +66,8 @@ type sender struct {
 }
 
 func newSender(v *session) *sender {
-	came := v.stream.Snapshot().Newest // before the reader begins: what comes meanwhile is new to her
 	sn := &sender{
-		session: v, came: came, reader: v.stream.Subscribe(v.feed.Output, maxLag), lanes: v.lanes, view: v.feed.View, shown: v.feed.View.Name(),
+		session: v, reader: v.stream.Subscribe(v.feed.Output, maxLag), lanes: v.lanes, view: v.feed.View, shown: v.feed.View.Name(),
 		shared: relay.Derive(v.stream, rtp.PacketsKey{Most: rtp.DatagramPayload}, (&rtp.Cutter{Most: rtp.DatagramPayload}).Cut),
 		copies: relay.Derive(v.stream, overlay.CopyKey{}, new(overlay.Reader).Read),
 	}
@@ -80,16 +78,16 @@ func newSender(v *session) *sender {
 // join decides where the viewer starts, with the first frames at hand: at the newest key frame where that is near, else at the next one,
 // which is asked for where the publisher can be asked.
 func (sn *sender) join(frames []*media.Frame) {
-	first, last := frames[0], frames[len(frames)-1]
-	age := sn.came - first.DTS
+	first, last, edge := frames[0], frames[len(frames)-1], sn.reader.Edge()
+	age := edge - first.DTS
 	if age <= keyFresh || !sn.hasVideo() {
 		return
 	}
-	if sn.wishKey() || age > burstMost || last.DTS < sn.came {
-		sn.after, sn.waiting = sn.came, true
+	if sn.wishKey() || age > burstMost || last.DTS < edge {
+		sn.after, sn.waiting = edge, true
 		return
 	}
-	sn.until = sn.came
+	sn.until = edge
 }
 
 func (sn *sender) hasVideo() bool {
