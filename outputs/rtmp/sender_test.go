@@ -180,6 +180,7 @@ func TestLeavesOutWhatHasNoForm(t *testing.T) {
 		show.write(broken, 0, 0, false, 10)
 		show.write(vp9, 0, ms(40), false, 10) // has no composition time
 		show.write(mp3, 0, 0, false, 10)
+		time.Sleep(time.Second) // sound waits for a picture
 		synctest.Wait()
 		var got []string
 		for _, s := range read(t, c.messages(t)) {
