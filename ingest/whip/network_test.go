@@ -13,7 +13,8 @@ import (
 	"github.com/simulcart/simulcart/relay"
 )
 
-// What the network loses is asked for again. What cannot be had in time, on a busy machine, leaves no picture behind that refers to it.
+// What the network loses is asked for again. What cannot be had in time, on a busy machine, leaves no picture behind that refers to it:
+// then it takes longer until a quarter of the pictures has come.
 func TestLossIsRepaired(t *testing.T) {
 	const pictures = 100
 	for name, o := range map[string]peer.Options{"with RTX": {Token: key}, "on the same stream": {Token: key, NoRepair: true}} {
@@ -25,7 +26,7 @@ func TestLossIsRepaired(t *testing.T) {
 			defer reader.Close()
 			l := &lossy{rig: r, publisher: peer.Publish(t, r.url, o, video, sound)}
 			var got []*media.Frame
-			for began := time.Now(); len(got) == 0 || l.number(got[len(got)-1]) < pictures-1; got = append(got, l.come(reader)...) {
+			for began := time.Now(); len(got) < pictures/4 || l.number(got[len(got)-1]) < pictures-1; got = append(got, l.come(reader)...) {
 				if time.Sleep(time.Until(began.Add(time.Duration(len(l.wrote)) * 20 * time.Millisecond))); time.Since(began) > 20*time.Second {
 					t.Fatalf("%d pictures came of %d", len(got), len(l.wrote))
 				}
@@ -35,7 +36,7 @@ func TestLossIsRepaired(t *testing.T) {
 			last := l.number(got[len(got)-1])
 			st, _ := r.server.Status("maria")
 			t.Logf("%s; %d pictures of %d; %+v", network, len(got), last+1, st)
-			if len(got) < pictures/4 || network.Up.Lost() < 20 || st.Repaired < 20 || st.Asked < st.Repaired || st.Came < 5*pictures {
+			if network.Up.Lost() < 20 || st.Repaired < 20 || st.Asked < st.Repaired || st.Came < 5*pictures {
 				t.Errorf("%d of %d pictures; %s; %+v", len(got), last+1, network, st)
 			}
 			if st.Trip < 50*time.Millisecond || st.Jitter < 3*time.Millisecond {
