@@ -166,7 +166,7 @@ func (s site) serve(destinations string) ([]string, error) {
 		fmt.Fprintf(&b, "http: {listen: %q}\nhls: {segment: 2s, part: %v}\n", s.pull, partTime)
 	case playWHEP:
 		_, port, _ := net.SplitHostPort(s.media)
-		fmt.Fprintf(&b, "http: {listen: %q}\nwebrtc: {udp: \":%s\"}\n", s.pull, port)
+		fmt.Fprintf(&b, "http: {listen: %q}\nwebrtc: {udp: \":%s\", tcp: off}\n", s.pull, port)
 	default:
 		b.WriteString("http: {listen: off}\n")
 	}
