@@ -118,7 +118,7 @@ func parseLegacyVideo(b []byte) (Video, error) {
 
 // legacyVideoCodec gives the codec of a codec number.
 func legacyVideoCodec(id uint8) (media.Codec, error) {
-	name := fmt.Sprintf("video codec number %d", id)
+	var name string
 	switch id {
 	case codecIDAVC:
 		return media.H264, nil
@@ -132,6 +132,8 @@ func legacyVideoCodec(id uint8) (media.Codec, error) {
 		name = "Screen video"
 	case 4, 5:
 		name = "On2 VP6"
+	default:
+		name = fmt.Sprintf("video codec number %d", id)
 	}
 	return media.Unknown, unsupportedError(formatVideo, 0, "%s; set the encoder to H.264", name)
 }

@@ -235,10 +235,12 @@ func TestVideoHeaderErrors(t *testing.T) {
 }
 
 func TestParseAllocatesNothing(t *testing.T) {
-	video, audio := mediatest.Unhex(t, "a1 68766331 000021 aabb"), mediatest.Unhex(t, "af 01 aabb")
+	enhanced, legacy := mediatest.Unhex(t, "a1 68766331 000021 aabb"), mediatest.Unhex(t, "27 01 000021 aabb")
+	audio := mediatest.Unhex(t, "af 01 aabb")
 	videos, audios := make([]Video, 0, 1), make([]Audio, 0, 1)
 	n := testing.AllocsPerRun(100, func() {
-		videos, _ = ParseVideo(video, videos[:0])
+		videos, _ = ParseVideo(enhanced, videos[:0])
+		videos, _ = ParseVideo(legacy, videos[:0])
 		audios, _ = ParseAudio(audio, audios[:0])
 	})
 	if n != 0 {
