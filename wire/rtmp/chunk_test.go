@@ -406,46 +406,6 @@ func TestReadAllocates(t *testing.T) {
 	}
 }
 
-// Bodies share memory, yet each stays as it was when others come behind it, and when its reader appends to it. They do not before the peer
-// is authorised, nor are there more slabs than bodies need.
-func TestBodiesShareMemory(t *testing.T) {
-	payload := func(n int) []byte { return bytes.Repeat([]byte{byte(n)}, 1+n*997%(slabMost+5000)) }
-	const messages = 400
-	var wire []byte
-	for n := range messages {
-		wire = appendMessage(wire, Message{Type: TypeVideo, StreamID: 1, Timestamp: int64(n), Payload: payload(n)}, defaultChunkSize)
-	}
-	for _, authorised := range []bool{false, true} {
-		r := newChunkReader(bytes.NewReader(wire))
-		r.limits, r.authorised = Authorised(), authorised
-		var got [][]byte
-		shared, slabs := 0, 0
-		for n := range messages {
-			before := r.slab
-			m, err := r.next()
-			if err != nil {
-				t.Fatalf("message %d: %v", n, err)
-			}
-			if cap(r.slab) != cap(before) {
-				shared++
-			}
-			if cap(r.slab) > cap(before) {
-				slabs++
-			}
-			got = append(got, m.Payload)
-			_ = append(m.Payload, "not of the next one"...)
-		}
-		for n, b := range got {
-			if !bytes.Equal(b, payload(n)) {
-				t.Errorf("authorised %v: body %d is another one", authorised, n)
-			}
-		}
-		if !authorised && (shared > 0 || slabs > 0) || authorised && (shared < messages/2 || slabs < 10 || slabs > shared*slabMost/slabBytes*2) {
-			t.Errorf("authorised %v: %d of %d bodies are cut from %d slabs", authorised, shared, messages, slabs)
-		}
-	}
-}
-
 // A publisher's clock that goes on for long comes back as it was, whether it is written with all of its 32 bits or without the highest.
 func TestClockFollowsAnyPublisher(t *testing.T) {
 	for name, mask := range map[string]uint32{"32 bits": math.MaxUint32, "31 bits": math.MaxInt32} {

@@ -35,12 +35,6 @@ const (
 	readStep         = 64 << 10 // bytes read at once, so that memory follows what arrives, not what is declared
 	firstStep        = 1 << 10  // the same until a peer that may sends more: hundreds of servers and players never do
 	formatChunk      = "rtmp chunk"
-
-	// Bodies of a middling length are cut from slabs: each by itself would be rounded up to the next size that the allocator has, by a
-	// twentieth on average, and looked at by itself in each collection of garbage. Shorter ones may be kept for as long as the stream lasts.
-	slabBytes = 256 << 10
-	slabLeast = 4 << 10
-	slabMost  = slabBytes / 8
 )
 
 // chunkStream is what the receiver remembers of one chunk stream.
@@ -66,7 +60,6 @@ type chunkReader struct {
 	held       int          // bytes of partial bodies
 	longest    int          // bytes of the longest message that has come whole
 	ahead      *chunkStream // the one whose body has room for what is declared; nil: none
-	slab       []byte       // its capacity is what is left of it
 	streams    map[uint32]*chunkStream
 	clock      clock
 	scratch    [11]byte // of headers
@@ -225,7 +218,9 @@ func (c *chunkReader) body(cs *chunkStream) error {
 		}
 		start := len(cs.body)
 		if cap(cs.body)-start < step {
-			cs.body = append(c.allocate(c.room(cs, start+step)), cs.body...)
+			grown := make([]byte, start, c.room(cs, start+step))
+			copy(grown, cs.body)
+			cs.body = grown
 		}
 		cs.body = cs.body[:start+step]
 		c.held += step
@@ -245,19 +240,6 @@ func (c *chunkReader) room(cs *chunkStream, need int) int {
 		c.ahead, size = cs, c.longest
 	}
 	return min(cs.length, size)
-}
-
-// allocate gives room for so many bytes.
-func (c *chunkReader) allocate(n int) []byte {
-	if !c.authorised || n < slabLeast || n > slabMost {
-		return make([]byte, 0, n)
-	}
-	if cap(c.slab) < n {
-		c.slab = make([]byte, slabBytes)[:0]
-	}
-	b := c.slab[:0:n]
-	c.slab = c.slab[n:n]
-	return b
 }
 
 // drop forgets the body of a chunk stream.

@@ -29,7 +29,7 @@ func BenchmarkRead(b *testing.B) {
 			r := newChunkReader(io.MultiReader(
 				bytes.NewReader(appendMessage(nil, Message{Type: TypeSetChunkSize, Payload: []byte{0, 0, 16, 0}}, defaultChunkSize)),
 				&repeated{whole: appendMessage(nil, m, 4096)}))
-			r.limits, r.authorised = Authorised(), true
+			r.limits = Authorised()
 			announced, err := r.next()
 			if err != nil || r.setSize(announced.Payload) != nil {
 				b.Fatalf("chunk size: %v", err)
