@@ -35,3 +35,25 @@ func (s *Server) count(to exchange, status int, bytes int64, frames int) {
 	}
 	s.counts[to.stream][answerKind{to.resource, status}]++
 }
+
+// packaged counts what was made.
+type packaged struct {
+	segments, parts             uint64
+	segmentSeconds, partSeconds float64
+	ranges                      uint64 // that left the list before their time
+	unwritten                   uint64 // attempts to move a segment to disk that did not succeed
+	dropped                     [drops]uint64
+}
+
+// add takes the counts of another playlist too.
+func (c *packaged) add(other packaged) {
+	c.segments += other.segments
+	c.parts += other.parts
+	c.segmentSeconds += other.segmentSeconds
+	c.partSeconds += other.partSeconds
+	c.ranges += other.ranges
+	c.unwritten += other.unwritten
+	for why, n := range other.dropped {
+		c.dropped[why] += n
+	}
+}

@@ -103,15 +103,6 @@ func (p *playlist) drop(frames [drops]uint64) {
 	p.counts.dropped = frames
 }
 
-// packaged counts what was made.
-type packaged struct {
-	segments, parts             uint64
-	segmentSeconds, partSeconds float64
-	ranges                      uint64 // that left the list before their time
-	unwritten                   uint64 // attempts to move a segment to disk that did not succeed
-	dropped                     [drops]uint64
-}
-
 // initialization is what a player needs before the segments of a set of tracks.
 type initialization struct {
 	tracks []*media.Track
@@ -317,19 +308,6 @@ func (p *playlist) findLocked(number uint64) *segment {
 func (p *part) isMarked() bool {
 	a, b := p.bodies[plain], p.bodies[marked]
 	return a.file == nil && b.file == nil && len(a.data) != len(b.data) || a.offset != b.offset
-}
-
-// add takes the counts of another playlist too.
-func (c *packaged) add(other packaged) {
-	c.segments += other.segments
-	c.parts += other.parts
-	c.segmentSeconds += other.segmentSeconds
-	c.partSeconds += other.partSeconds
-	c.ranges += other.ranges
-	c.unwritten += other.unwritten
-	for why, n := range other.dropped {
-		c.dropped[why] += n
-	}
 }
 
 // isPlayable says whether players may begin: they keep three target durations from the end (RFC 8216bis §6.3.3), and some never show a
